@@ -1,0 +1,1 @@
+"""Networks under the common protocol of `imedbench.models.base`."""

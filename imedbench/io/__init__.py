@@ -1,0 +1,1 @@
+"""Readers of raw files, one module a family of formats."""

@@ -1,0 +1,1 @@
+"""What a model must offer, and ways to run it."""

@@ -1,0 +1,97 @@
+"""What a promptable model offers to imedbench."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from imedbench.types import Box, Click, Image, Logits, Prediction, Prompt
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PromptKind = Literal["click", "box", "scribble", "mask", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where a checkpoint comes from and how it is known to be the right one."""
+
+    sha256: str
+    size: int
+    """Bytes."""
+    url: str = ""
+    """Empty where the file ships in a package."""
+    package: str = ""
+    """``package/path/in/it`` where the file ships in a package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model in the catalogue; says what it is without importing it."""
+
+    name: str
+    summary: str
+    loader: str
+    """``module:function``; called with (card, checkpoint path or None, device) it returns a `Model`."""
+    prompts: tuple[PromptKind, ...]
+    dimensions: tuple[int, ...]
+    """Of the images it takes: (2,), (3,) or (2, 3)."""
+    licence: str
+    source: str
+    """Where the network and its weights come from."""
+    weights: Weights | None = None
+    """None where the model has nothing to load."""
+
+
+@runtime_checkable
+class Session(Protocol):
+    """One image, encoded once, ready for prompts."""
+
+    def predict(self, prompts: Sequence[Prompt], previous: Logits | None = None) -> Prediction:
+        """The mask for all prompts of one target together; ``previous`` is the last answer's logits."""
+        ...
+
+    def predict_many(
+        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Logits | None] | None = None
+    ) -> list[Prediction]:
+        """`predict` for many targets on the same image, as one batch."""
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A promptable model."""
+
+    card: Card
+
+    def start(self, image: Image) -> Session:
+        """Encodes the image; raises `ValueError` where its dimension is not one of the card's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Masks that passed the score, still on the model's own coarse grid."""
+
+    logits: "Tensor"
+    """(k, h, w) mask logits on the model's output grid."""
+    scores: "Tensor"
+    """(k,) predicted IoU."""
+    prompt: "Tensor"
+    """(k,) index of the prompt each came from."""
+
+
+@runtime_checkable
+class ProposalSession(Session, Protocol):
+    """A session that can also answer many lone prompts cheaply, for mask generation."""
+
+    def propose(self, prompts: Sequence[Click | Box], least_score: float) -> Candidates:
+        """All candidate masks of each prompt whose predicted IoU is above ``least_score``.
+
+        Nothing is computed for a mask that its score discards.
+        """
+        ...
+
+    def enlarge(self, logits: "Tensor") -> "Tensor":
+        """(k, h, w) on the model's grid to (k, height, width) on the image's, both logits."""
+        ...

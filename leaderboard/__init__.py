@@ -1,0 +1,1 @@
+"""A leaderboard that replays what it is told."""
