@@ -1,6 +1,6 @@
 """The catalogue: every model that can be named on the command line, one line each.
 
-An entry is ``module:attribute`` of a `imedbench.models.base.Card`. Other packages add theirs under the entry point group
+An entry is ``module:attribute`` of a `Card`. Other packages add theirs under the entry point group
 ``imedbench.models``.
 """
 

@@ -136,9 +136,7 @@ class Masks:
         chosen = np.fromiter(indices, np.int64)
         counts = np.diff(self.indptr)[chosen]
         ends = np.cumsum(counts)
-        runs = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
-            self.indptr[chosen] - (ends - counts), counts
-        )
+        runs = np.arange(ends[-1] if len(ends) else 0) + np.repeat(self.indptr[chosen] - (ends - counts), counts)
         return Masks(
             self.shape,
             np.concatenate([np.zeros(1, np.int64), ends]),
@@ -217,7 +215,8 @@ class Masks:
         """(n, m): intersection over union of every pair; 0 where both are empty."""
         shared = self.intersections(other)
         union = self.areas()[:, None] + other.areas()[None, :] - shared
-        return shared / np.maximum(union, 1)
+        iou: NDArray[np.float64] = shared / np.maximum(union, 1)
+        return iou
 
     @cached_property
     def _edges(self) -> Integers:

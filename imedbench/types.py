@@ -1,7 +1,7 @@
 """The values that flow through imedbench.
 
 Arrays are (z, y, x), or (y, x) in two dimensions; points follow that order in voxel units, with integers at voxel
-centres. Boxes are (low, high) corners with ``high`` exclusive. Whatever a model wants instead is its adapter's business.
+centres. Boxes are (low, high) corners with ``high`` exclusive. What a model wants instead is its adapter's business.
 """
 
 from collections.abc import Mapping

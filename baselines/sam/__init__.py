@@ -1,0 +1,1 @@
+"""SAM and its medical relatives as models of the catalogue."""
