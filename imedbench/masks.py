@@ -135,11 +135,10 @@ class Masks:
         """The masks at these indices, in this order."""
         chosen = np.fromiter(indices, np.int64)
         counts = np.diff(self.indptr)[chosen]
-        ends = np.cumsum(counts)
-        runs = np.arange(ends[-1] if len(ends) else 0) + np.repeat(self.indptr[chosen] - (ends - counts), counts)
+        runs = ranges(self.indptr[chosen], counts)
         return Masks(
             self.shape,
-            np.concatenate([np.zeros(1, np.int64), ends]),
+            np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
             self.starts[runs],
             self.lengths[runs],
             tuple(self.infos[i] for i in chosen),
@@ -172,44 +171,50 @@ class Masks:
         """A scipy CSR matrix of bools, one row a mask, one column a voxel of the flattened grid."""
         from scipy.sparse import csr_matrix
 
-        ends = np.cumsum(self.lengths)
-        total = int(ends[-1]) if len(ends) else 0
-        columns = np.arange(total) + np.repeat(self.starts - (ends - self.lengths), self.lengths)
-        indptr = np.concatenate([np.zeros(1, np.int64), ends])[self.indptr]
+        columns = ranges(self.starts, self.lengths)
+        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])[self.indptr]
         size = int(np.prod(self.shape))
-        return csr_matrix((np.ones(total, np.bool_), columns, indptr), (len(self), size))
+        return csr_matrix((np.ones(len(columns), np.bool_), columns, indptr), (len(self), size))
 
     def areas(self) -> Integers:
         """(n,): voxels in each mask."""
-        return np.diff(np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])[self.indptr])
+        return _per_mask(np.add, self.lengths, self.indptr)
 
     def boxes(self) -> Integers:
         """(n, 2, d): (low, high) corners of each mask, ``high`` exclusive; zeros for an empty mask."""
         boxes = np.zeros((len(self), 2, len(self.shape)), np.int64)
-        filled = np.flatnonzero(np.diff(self.indptr))
+        filled = np.flatnonzero(self.indptr[1:] > self.indptr[:-1])
         if not len(filled):
             return boxes
-        heads = self.indptr[:-1][filled]
-        rest = self.starts
-        for axis in range(len(self.shape) - 1, -1, -1):
-            rest, low = np.divmod(rest, self.shape[axis])
-            high = low + (self.lengths if axis == len(self.shape) - 1 else 1)
-            boxes[filled, 0, axis] = np.minimum.reduceat(low, heads)
-            boxes[filled, 1, axis] = np.maximum.reduceat(high, heads)
+        heads, tails = self.indptr[:-1][filled], self.indptr[1:][filled] - 1
+        rows = self.starts // self.shape[-1]
+        columns = self.starts - rows * self.shape[-1]
+        boxes[filled, 0, -1] = np.minimum.reduceat(columns, heads)
+        columns += self.lengths
+        boxes[filled, 1, -1] = np.maximum.reduceat(columns, heads)
+        for axis in range(len(self.shape) - 2, 0, -1):
+            rest = rows // self.shape[axis]
+            places = rows - rest * self.shape[axis]
+            boxes[filled, 0, axis] = np.minimum.reduceat(places, heads)
+            boxes[filled, 1, axis] = np.maximum.reduceat(places, heads) + 1
+            rows = rest
+        # Runs are sorted, so the first axis needs the ends of each mask only.
+        boxes[filled, 0, 0] = rows[heads]
+        boxes[filled, 1, 0] = rows[tails] + 1
         return boxes
 
     def intersections(self, other: "Masks") -> Integers:
         """(n, m): voxels that mask i here and mask j of ``other`` share."""
-        from scipy.sparse import csr_matrix, diags_array
-
         if self.shape != other.shape:
             message = f"masks on different grids cannot be compared: {self.shape} and {other.shape}"
             raise ValueError(message)
-        edges = np.unique(np.concatenate([self._edges, other._edges]))
-        mine, theirs = self._segments(edges), other._segments(edges)
-        widths = diags_array(np.diff(edges, append=edges[-1:]))
-        shared = csr_matrix(mine @ widths) @ theirs.T
-        return np.asarray(shared.todense(), np.int64)
+        mine, theirs = self._sorted_runs, other._sorted_runs
+        shared = _starts_within(mine, theirs, side="left")
+        if other is self:
+            # Every pair was met once, from the run that starts first.
+            return shared.reshape(len(self), -1) + shared.reshape(len(self), -1).T + np.diag(self.areas())
+        swapped = _starts_within(theirs, mine, side="right")
+        return shared.reshape(len(self), -1) + swapped.reshape(len(other), -1).T
 
     def overlaps(self, other: "Masks") -> NDArray[np.float64]:
         """(n, m): intersection over union of every pair; 0 where both are empty."""
@@ -219,20 +224,56 @@ class Masks:
         return iou
 
     @cached_property
-    def _edges(self) -> Integers:
-        return np.concatenate([self.starts, self.starts + self.lengths])
+    def _sorted_runs(self) -> "_Runs":
+        order = np.argsort(self.starts)
+        owners = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        starts = self.starts[order]
+        return _Runs(len(self), starts, starts + self.lengths[order], owners[order])
 
-    def _segments(self, edges: Integers) -> "csr_matrix":
-        """(n, segments) of 0 and 1: which stretches between neighbouring edges each mask covers."""
-        from scipy.sparse import csr_matrix
 
-        first = np.searchsorted(edges, self.starts)
-        counts = np.searchsorted(edges, self.starts + self.lengths) - first
-        ends = np.cumsum(counts)
-        total = int(ends[-1]) if len(ends) else 0
-        columns = np.arange(total) + np.repeat(first - (ends - counts), counts)
-        indptr = np.concatenate([np.zeros(1, np.int64), ends])[self.indptr]
-        return csr_matrix((np.ones(total, np.int64), columns, indptr), (len(self), len(edges)))
+def ranges(first: Integers, counts: Integers) -> Integers:
+    """The integers ``first[i], ..., first[i] + counts[i] - 1`` of every i, one after another."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(first - (ends - counts), counts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runs:
+    """Runs of several masks, by position."""
+
+    masks: int
+    starts: Integers
+    ends: Integers
+    owners: Integers
+
+
+def _starts_within(outer: _Runs, inner: _Runs, *, side: Literal["left", "right"]) -> Integers:
+    """(n * m,): voxels shared by pairs of runs whose inner one starts inside the outer one.
+
+    ``side`` tells whether a common start counts ("left") or not ("right"); with the same runs on both sides a run meets
+    only those after it.
+    """
+    itself = inner is outer
+    first = np.arange(1, len(outer.starts) + 1) if itself else np.searchsorted(inner.starts, outer.starts, side)
+    counts = np.searchsorted(inner.starts, outer.ends) - first
+    met = np.flatnonzero(counts > 0)
+    counts = counts[met]
+    one = np.repeat(met, counts)
+    two = ranges(first[met], counts)
+    shared = np.minimum(outer.ends[one], inner.ends[two]) - inner.starts[two]
+    pair = outer.owners[one] * inner.masks + inner.owners[two]
+    sums = np.bincount(pair, shared, minlength=outer.masks * inner.masks)
+    return sums.astype(np.int64)
+
+
+def _per_mask(operation: np.ufunc, values: Integers, indptr: Integers) -> Integers:
+    """(n,): ``operation`` over the values of each mask's runs; 0 for an empty mask."""
+    reduced = np.zeros(len(indptr) - 1, np.int64)
+    filled = indptr[1:] > indptr[:-1]
+    if filled.any():
+        reduced[filled] = operation.reduceat(values, indptr[:-1][filled])
+    return reduced
 
 
 def _runs_of(mask: Mask) -> tuple[Integers, Integers]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 Mask: TypeAlias = NDArray[np.bool_]
 Logits: TypeAlias = NDArray[np.float32]
-Split: TypeAlias = Literal["train", "test", "external"]
+Split: TypeAlias = Literal["train", "test", "reserve", "external"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
