@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class ImedbenchError(Exception):
-    """Base of all errors meant for a person to read."""
+    """Base of all errors meant for a person to read; they travel between processes whole."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), str(self), self.__dict__)
+
+
+def _restore(kind: type[ImedbenchError], message: str, facts: dict[str, Any]) -> ImedbenchError:
+    error = kind.__new__(kind, message)
+    error.__dict__.update(facts)
+    return error
 
 
 class BadInput(ImedbenchError):
@@ -20,9 +30,6 @@ class BadInput(ImedbenchError):
     def __init__(self, path: Path | str, fact: str, remedy: str) -> None:
         super().__init__(f"{printable(path)}: {fact}; {remedy}.")
         self.path, self.fact, self.remedy = printable(path), fact, remedy
-
-    def __reduce__(self) -> tuple[type["BadInput"], tuple[str, str, str]]:
-        return type(self), (self.path, self.fact, self.remedy)
 
 
 class BadRecipe(ImedbenchError):

@@ -1,0 +1,259 @@
+"""The build: the only place where tasks meet workers.
+
+Tasks are small, ordered and idempotent. A task leaves one file; a part is assembled from its tasks' files in their
+order and appears in the store at once. So a build may be killed at any time, and the store does not depend on the
+number of workers or the order in which they finish.
+"""
+
+import contextlib
+import itertools
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imedbench import __version__
+from imedbench.build.plan import (
+    Found,
+    Part,
+    Plan,
+    Source,
+    check_sources,
+    digest_of,
+    load_parts,
+    make_plan,
+    save_plan,
+    survey,
+)
+from imedbench.build.staging import Piece, save_piece
+from imedbench.build.tasks import WORK, BuildSettings, Task, assemble, notes_path, piece_path, run_task
+from imedbench.store import StoreInfo, create_store, finish_store, finished_parts
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Where tasks run."""
+
+    count: int = 1
+    scheduler: str = ""
+    """Address of a running dask scheduler; empty for a cluster of ``count`` processes on this machine."""
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is."""
+
+    stage: str
+    """survey, images or finish."""
+    done: int
+    total: int
+    """0 while unknown."""
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """How a build ended."""
+
+    store: Path
+    images: int
+    problems: tuple[dict[str, str], ...]
+
+
+def build_store(
+    sources: Sequence[Source],
+    out: Path,
+    settings: BuildSettings,
+    *,
+    workers: Workers | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> BuildSummary:
+    """Builds the store, or goes on with one that was begun.
+
+    Raises:
+        BadStore: ``out`` holds a store that was begun with other recipes or settings.
+        BadRecipe: the sources cannot share a store.
+    """
+    workers = workers or Workers()
+    check_sources(sources)
+    digest = digest_of(sources, asdict(settings))
+    earlier = load_parts(out / WORK / "plan.json", digest)
+    plan = make_plan(_counted(survey(sources), progress), earlier)
+    create_store(out, _info(sources, settings))
+    save_plan(out / WORK / "plan.json", plan, digest)
+    done = finished_parts(out)
+    missing = [part for part in plan.parts if part.number not in done]
+    if missing:
+        with _client(workers) as client:
+            _Crew(client, plan, _Job(tuple(sources), out, settings, workers, progress)).run(missing)
+    return _finish(out, plan, sources, settings)
+
+
+class _Crew:
+    """Hands tasks to the workers, a window of them at a time: memory does not grow with the size of the build."""
+
+    def __init__(self, client: "Client", plan: Plan, job: "_Job") -> None:
+        from distributed import as_completed
+
+        self.client, self.plan, self.job = client, plan, job
+        self.running = as_completed([])
+        self.tasks: dict[str, tuple[Part, Task]] = {}
+        self.left: dict[int, int] = {}
+        self.done = 0
+        self.problems = len(plan.problems)
+
+    def run(self, parts: Sequence[Part]) -> None:
+        """Runs all tasks of the parts and assembles each part when its last task is in."""
+        self.done = self.plan.images - sum(part.images for part in parts)
+        self._tell()
+        waiting = ((part, task) for part in parts for task in self._tasks(part))
+        window = 3 * max(1, len(self.client.scheduler_info()["workers"]))
+        for part, task in itertools.islice(waiting, window):
+            self._submit(part, task)
+        for future in self.running:
+            self._collect(future)
+            for part, task in itertools.islice(waiting, 1):
+                self._submit(part, task)
+
+    def _tasks(self, part: Part) -> list[Task]:
+        """The tasks of a part, without the studies that have gone since it was planned."""
+        studies = self.plan.studies
+        job = self.job
+        tasks = [
+            Task(
+                piece_path(job.out, part, number),
+                tuple((studies[key], bite) for bite in bites if (key := (bite.source, bite.study)) in studies),
+                job.sources,
+                job.settings,
+                job.workers.device,
+                max(1, (os.cpu_count() or 1) // max(1, job.workers.count)),
+            )
+            for number, bites in enumerate(part.tasks)
+        ]
+        self.left[part.number] = len(tasks)
+        return tasks
+
+    def _submit(self, part: Part, task: Task) -> None:
+        future = self.client.submit(run_task, task, key=f"prepare-{part.number:05d}-{task.target.stem}", pure=False)
+        self.tasks[future.key] = part, task
+        self.running.add(future)
+
+    def _collect(self, future: "Future") -> None:
+        if future.key not in self.tasks:
+            future.result()
+            return
+        part, task = self.tasks.pop(future.key)
+        self.problems += _outcome(future, task)
+        self.done += sum(bite.images for _, bite in task.bites)
+        self._tell()
+        self.left[part.number] -= 1
+        if not self.left[part.number]:
+            del self.left[part.number]
+            key = f"assemble-{part.number:05d}"
+            assembly = self.client.submit(assemble, self.job.out, part, key=key, pure=False)
+            self.running.add(assembly)
+
+    def _tell(self) -> None:
+        self.job.progress(Progress("images", self.done, self.plan.images, self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    sources: tuple[Source, ...]
+    out: Path
+    settings: BuildSettings
+    workers: Workers
+    progress: Callable[[Progress], None]
+
+
+def _outcome(future: "Future", task: Task) -> int:
+    """How many studies of the task failed; all of them where the task kills every worker that takes it."""
+    from distributed import KilledWorker
+
+    try:
+        return int(future.result())
+    except KilledWorker:
+        problems = [
+            {
+                "study": found.study.id,
+                "path": str(found.study.images[0]),
+                "error": f"{found.study.images[0]}: reading it ended the worker process several times (out of memory, "
+                "most likely); build it alone with --workers 1, or leave it out.",
+            }
+            for found, _ in task.bites
+        ]
+        save_piece(task.target, Piece([], problems))
+        return len(problems)
+
+
+def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSettings) -> BuildSummary:
+    problems = list(plan.problems)
+    counts: Counter[str] = Counter()
+    strangers: Counter[str] = Counter()
+    for part in plan.parts:
+        notes = json.loads(notes_path(out, part).read_text())
+        problems.extend(notes["problems"])
+        counts += Counter(notes["counts"])
+        strangers += Counter(notes["strangers"])
+    problems.extend(_gone(plan))
+    create_store(out, _info(sources, settings, counts=dict(counts), strangers=dict(strangers)))
+    finish_store(out, problems)
+    return BuildSummary(out, plan.images, tuple(problems))
+
+
+def _gone(plan: Plan) -> Iterator[dict[str, str]]:
+    """Studies that an earlier run planned for and that are no longer there."""
+    planned = {(bite.source, bite.study) for part in plan.parts for task in part.tasks for bite in task}
+    for _, study in sorted(planned - set(plan.studies)):
+        yield {
+            "study": study,
+            "path": study,
+            "error": f"{study}: its files have gone since the build began; put them back.",
+        }
+
+
+def _info(sources: Sequence[Source], settings: BuildSettings, **facts: dict[str, int]) -> StoreInfo:
+    return StoreInfo(
+        name=settings.name,
+        recipe={source.recipe.name: source.recipe.model_dump(mode="json") for source in sources},
+        settings={"build": asdict(settings), **facts},
+        version={"imedbench": __version__},
+    )
+
+
+def _counted(found: Iterator[Any], progress: Callable[[Progress], None]) -> Iterator[Any]:
+    problems = 0
+    for number, study in enumerate(found, 1):
+        problems += not isinstance(study, Found)
+        progress(Progress("survey", number, 0, problems))
+        yield study
+
+
+@contextlib.contextmanager
+def _client(workers: Workers) -> Iterator["Client"]:
+    """A client of the scheduler that was named, or of a cluster made for this build."""
+    from distributed import Client, LocalCluster
+
+    if workers.scheduler:
+        with Client(workers.scheduler, set_as_default=False) as client:
+            yield client
+        return
+    with (
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=max(1, workers.count),
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
