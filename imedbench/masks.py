@@ -212,9 +212,9 @@ class Masks:
         shared = _starts_within(mine, theirs, side="left")
         if other is self:
             # Every pair was met once, from the run that starts first.
-            return shared.reshape(len(self), -1) + shared.reshape(len(self), -1).T + np.diag(self.areas())
+            return shared + shared.T + np.diag(self.areas())
         swapped = _starts_within(theirs, mine, side="right")
-        return shared.reshape(len(self), -1) + swapped.reshape(len(other), -1).T
+        return shared + swapped.T
 
     def overlaps(self, other: "Masks") -> NDArray[np.float64]:
         """(n, m): intersection over union of every pair; 0 where both are empty."""
@@ -235,7 +235,8 @@ def ranges(first: Integers, counts: Integers) -> Integers:
     """The integers ``first[i], ..., first[i] + counts[i] - 1`` of every i, one after another."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(first - (ends - counts), counts)
+    every: Integers = np.arange(total) + np.repeat(first - (ends - counts), counts)
+    return every
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,7 +250,7 @@ class _Runs:
 
 
 def _starts_within(outer: _Runs, inner: _Runs, *, side: Literal["left", "right"]) -> Integers:
-    """(n * m,): voxels shared by pairs of runs whose inner one starts inside the outer one.
+    """(n, m): voxels shared by pairs of runs whose inner one starts inside the outer one.
 
     ``side`` tells whether a common start counts ("left") or not ("right"); with the same runs on both sides a run meets
     only those after it.
@@ -264,7 +265,7 @@ def _starts_within(outer: _Runs, inner: _Runs, *, side: Literal["left", "right"]
     shared = np.minimum(outer.ends[one], inner.ends[two]) - inner.starts[two]
     pair = outer.owners[one] * inner.masks + inner.owners[two]
     sums = np.bincount(pair, shared, minlength=outer.masks * inner.masks)
-    return sums.astype(np.int64)
+    return sums.astype(np.int64).reshape(outer.masks, inner.masks)
 
 
 def _per_mask(operation: np.ufunc, values: Integers, indptr: Integers) -> Integers:

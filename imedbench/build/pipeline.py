@@ -64,6 +64,7 @@ class BuildSummary:
     """How a build ended."""
 
     store: Path
+    report: Path
     images: int
     problems: tuple[dict[str, str], ...]
 
@@ -183,7 +184,7 @@ def _outcome(future: "Future", task: Task) -> int:
     except KilledWorker:
         problems = [
             {
-                "study": found.study.id,
+                "study": task.sources[found.source].study_name(found.study),
                 "path": str(found.study.images[0]),
                 "error": f"{found.study.images[0]}: reading it ended the worker process several times (out of memory, "
                 "most likely); build it alone with --workers 1, or leave it out.",
@@ -203,13 +204,13 @@ def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSet
         problems.extend(notes["problems"])
         counts += Counter(notes["counts"])
         strangers += Counter(notes["strangers"])
-    problems.extend(_gone(plan))
+    problems.extend(_gone(plan, sources))
     create_store(out, _info(sources, settings, counts=dict(counts), strangers=dict(strangers)))
     finish_store(out, problems)
     return BuildSummary(out, plan.images, tuple(problems))
 
 
-def _gone(plan: Plan) -> Iterator[dict[str, str]]:
+def _gone(plan: Plan, sources: Sequence[Source]) -> Iterator[dict[str, str]]:
     """Studies that an earlier run planned for and that are no longer there."""
     planned = {(bite.source, bite.study) for part in plan.parts for task in part.tasks for bite in task}
     for _, study in sorted(planned - set(plan.studies)):

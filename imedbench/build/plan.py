@@ -7,7 +7,7 @@ new parts behind the old ones, so nothing finished is ever done again or changed
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from imedbench.build.standardise import Plane, planes_of
@@ -26,6 +26,10 @@ class Source:
 
     folder: Path
     recipe: Recipe
+
+    def study_name(self, study: Study) -> str:
+        """The name of a study in a store of several sources."""
+        return f"{self.recipe.name}/{study.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,12 @@ def survey(sources: Sequence[Source]) -> Iterator[Found | Problem]:
     for number, source in enumerate(sources):
         for study in find_studies(source.folder, source.recipe):
             if isinstance(study, Problem):
-                yield study
+                yield replace(study, study=f"{source.recipe.name}/{study.study}")
                 continue
             try:
                 header = peek(study.images[0])
             except BadInput as problem:
-                yield Problem(study.id, problem.path, str(problem))
+                yield Problem(source.study_name(study), problem.path, str(problem))
                 continue
             planes = len(planes_in(header, source.recipe))
             yield Found(number, study, max(1, planes), planes, header.nbytes * len(study.images))

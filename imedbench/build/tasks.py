@@ -59,32 +59,33 @@ def run_task(task: Task) -> int:
     strangers: Counter[str] = Counter()
     for found, bite in task.bites:
         source = task.sources[bite.source]
+        name = source.study_name(found.study)
         settings = task.settings
-        model = _model(settings.proposals, task.device) if settings.proposals else None
+        model = load_model(settings.proposals, task.device) if settings.proposals else None
         preparation = Preparation(source.recipe, settings.proposals, model, settings.published)
         try:
             planes = planes_in(peek(found.study.images[0]), source.recipe)[bite.first : bite.last]
             records.extend(preparation.records(found.study, planes))
         except BadInput as problem:
-            problems.append({"study": found.study.id, "path": problem.path, "error": str(problem)})
+            problems.append({"study": name, "path": problem.path, "error": str(problem)})
         except ImedbenchError:
             raise
         except Exception as error:
             # A study that fails in a way nobody thought of must not end the build.
             logging.getLogger(__name__).debug("study %s failed", found.study.id, exc_info=True)
-            problems.append(_unforeseen(found, error))
+            problems.append(_unforeseen(name, found, error))
         dropped += preparation.dropped
         strangers += preparation.strangers
     save_piece(task.target, Piece(records, problems, dropped, strangers))
     return len(problems)
 
 
-def _unforeseen(found: Found, error: Exception) -> dict[str, str]:
+def _unforeseen(name: str, found: Found, error: Exception) -> dict[str, str]:
     sentence = (
         f"{found.study.images[0]}: an error that imedbench does not know ({type(error).__name__}: {error}); "
         "check the file with the tool that wrote it, and report it if the file is sound."
     )
-    return {"study": found.study.id, "path": str(found.study.images[0]), "error": sentence}
+    return {"study": name, "path": str(found.study.images[0]), "error": sentence}
 
 
 def assemble(out: Path, part: Part) -> None:
@@ -101,7 +102,7 @@ def assemble(out: Path, part: Part) -> None:
     _write(notes_path(out, part), tally)
     with PartWriter(out, part.number) as writer:
         for record in (record for path in pieces for record in load_piece(path).records):
-            if record.case.study.partition("/")[2] not in failed:
+            if record.case.study not in failed:
                 writer.add(record)
     shutil.rmtree(pieces[0].parent)
 
@@ -123,6 +124,7 @@ def _write(path: Path, tally: dict[str, Any]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _model(settings: ProposalSettings, device: str) -> "Model":
+def load_model(settings: ProposalSettings, device: str) -> "Model":
+    """The model that proposes masks; loaded once a process."""
     checkpoint = Path(settings.checkpoint) if settings.checkpoint else None
     return load(settings.model, checkpoint, device)

@@ -1,0 +1,101 @@
+"""What the verbs show: progress bars and tables."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from imedbench.build.estimate import Estimate
+    from imedbench.build.pipeline import BuildSummary, Progress
+    from imedbench.recipe import Recipe
+
+STAGES = {"survey": "Surveying studies", "images": "Building images", "finish": "Finishing the store"}
+console = Console(highlight=False)
+
+
+@contextmanager
+def building() -> "Iterator[Callable[[Progress], None]]":
+    """A progress bar with time left and the number of problems; gives the function that moves it."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[problems]}"),
+    )
+    with Bars(*columns, console=console, transient=not console.is_terminal) as bars:
+        shown: dict[str, object] = {}
+
+        def move(progress: "Progress") -> None:
+            if progress.stage not in shown:
+                shown[progress.stage] = bars.add_task(STAGES[progress.stage], total=None, problems="")
+            problems = f"[yellow]{progress.problems} quarantined" if progress.problems else ""
+            bars.update(
+                shown[progress.stage],  # type: ignore[arg-type]
+                completed=progress.done,
+                total=progress.total or None,
+                problems=problems,
+            )
+
+        yield move
+
+
+def print_inference(folder: Path, recipe: "Recipe", reasons: list[str]) -> None:
+    """What was inferred of a folder without a recipe, and from what."""
+    console.print(f"[bold]{escape(str(folder))}[/]: no recipe given, so this is inferred ([bold]{recipe.name}[/]):")
+    for reason in reasons:
+        console.print(f"  - {escape(reason)}")
+    console.print("  `imedbench recipes new` writes it to a file that you can change.")
+
+
+def print_summary(summary: "BuildSummary") -> None:
+    """How a build ended, and where to look."""
+    if summary.problems:
+        table = Table("study", "what is wrong, and what to do", box=None, header_style="bold", title_justify="left")
+        table.title = f"[yellow]{len(summary.problems)} studies in quarantine"
+        for problem in summary.problems[:20]:
+            table.add_row(escape(problem["study"]), escape(problem["error"]))
+        console.print(table)
+        if len(summary.problems) > 20:
+            console.print(f"... and {len(summary.problems) - 20} more, all in the report.")
+    console.print(f"[green]Finished[/] [bold]{escape(str(summary.store))}[/]", soft_wrap=True)
+    console.print(f"Report: {escape(str(summary.report))}", soft_wrap=True)
+
+
+def print_estimate(estimate: "Estimate") -> None:
+    """What a build would do."""
+    table = Table("source", "recipe", "studies", "images at most", "raw", box=None, header_style="bold")
+    for row in estimate.sources:
+        table.add_row(escape(str(row.folder)), row.recipe, f"{row.studies:,}", f"{row.images:,}", megabytes(row.nbytes))
+    console.print(table)
+    for problem in estimate.problems:
+        console.print(f"[yellow]quarantine[/] {escape(problem['error'])}")
+    if estimate.finished:
+        console.print(f"{estimate.finished:,} of these images are in the store already.")
+    console.print(
+        f"From a sample of {estimate.sampled} images: about {estimate.seconds / 60:.0f} min with "
+        f"{estimate.workers} workers, a store of about {megabytes(estimate.store_bytes)}."
+    )
+
+
+def megabytes(nbytes: float) -> str:
+    """A size for people."""
+    return f"{nbytes / 1e9:,.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:,.1f} MB"
