@@ -1,0 +1,106 @@
+"""Which cases to show: few, rich in masks, and as unlike one another as the store allows."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from imedbench.store import Store
+
+# Candidates kept for each data set, modality and axis: one a patient, the richest.
+DEPTH = 64
+# A truth mask says more about a store than a generated one.
+TRUTH_WEIGHT = 3
+
+Group = tuple[str, str, int, int]
+
+
+@dataclass(slots=True)
+class _Candidate:
+    id: str
+    group: Group
+    patient: str
+    masks: int
+    targets: set[str] = field(default_factory=set)
+
+
+def choose_cases(store: "Store", count: int) -> list[str]:
+    """Ids of at most ``count`` cases: data sets, modalities and axes in turn, then new targets, then many masks.
+
+    Pictures are preferred; volumes are shown where a data set has nothing else. Reads the index only.
+    """
+    candidates = _candidates(store)
+    _find_targets(store, candidates)
+    waiting: defaultdict[Group, list[_Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        waiting[candidate.group].append(candidate)
+    chosen: list[_Candidate] = []
+    seen: set[str] = set()
+    patients: set[tuple[str, str]] = set()
+    while waiting and len(chosen) < count:
+        for group in sorted(waiting):
+            best = min(waiting[group], key=lambda candidate: _rank(candidate, seen, patients))
+            waiting[group].remove(best)
+            chosen.append(best)
+            seen |= best.targets
+            patients.add((best.group[0], best.patient))
+        waiting = defaultdict(list, {group: left for group, left in waiting.items() if left})
+    return [candidate.id for candidate in sorted(chosen[:count], key=lambda candidate: (candidate.group, candidate.id))]
+
+
+def _rank(candidate: _Candidate, seen: set[str], patients: set[tuple[str, str]]) -> tuple[bool, int, int, str]:
+    known = (candidate.group[0], candidate.patient) in patients
+    return known, -len(candidate.targets - seen), -candidate.masks, candidate.id
+
+
+def _candidates(store: "Store") -> list[_Candidate]:
+    """The richest case of each patient, of the ``DEPTH`` richest patients of each group."""
+    best: defaultdict[Group, dict[str, _Candidate]] = defaultdict(dict)
+    for batch in store.cases.to_batches(max_chunksize=65_536):
+        for candidate in _richest(batch):
+            mine = best[candidate.group]
+            if candidate.patient not in mine or mine[candidate.patient].masks < candidate.masks:
+                mine[candidate.patient] = candidate
+        for group, mine in best.items():
+            richest = sorted(mine.values(), key=lambda candidate: (-candidate.masks, candidate.id))[:DEPTH]
+            best[group] = {candidate.patient: candidate for candidate in richest}
+    flat = {group[0] for group in best if group[2] == 2}
+    return [
+        candidate
+        for group, mine in best.items()
+        if group[2] == 2 or group[0] not in flat
+        for candidate in mine.values()
+        if candidate.masks
+    ]
+
+
+def _richest(batch: "pa.RecordBatch") -> Iterable[_Candidate]:
+    """The richest case of each group and patient among these rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = ["id", "dataset", "modality", "ndim", "axis", "patient"]
+    masks = pc.add(pc.multiply(batch.column("gt"), TRUTH_WEIGHT), batch.column("interactive"))
+    rows = pa.table({name: batch.column(name) for name in names} | {"masks": masks})
+    rows = rows.sort_by([("masks", "descending"), ("id", "ascending")])
+    keys = ["dataset", "modality", "ndim", "axis", "patient"]
+    first = rows.group_by(keys, use_threads=False).aggregate([("id", "first"), ("masks", "first")])
+    for row in first.to_pylist():
+        group = (row["dataset"], row["modality"], row["ndim"], row["axis"])
+        yield _Candidate(row["id_first"], group, row["patient"], row["masks_first"])
+
+
+def _find_targets(store: "Store", candidates: list[_Candidate]) -> None:
+    """Fills in the targets of the candidates."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    by_id = {candidate.id: candidate for candidate in candidates}
+    wanted = pa.array(by_id)
+    for batch in store.masks.to_batches(max_chunksize=65_536):
+        mine = batch.filter(pc.and_(pc.is_in(batch.column("case"), wanted), pc.equal(batch.column("kind"), "gt")))
+        for case, target in zip(mine.column("case").to_pylist(), mine.column("target").to_pylist(), strict=True):
+            by_id[case].targets.add(target)
