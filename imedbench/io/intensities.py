@@ -41,20 +41,23 @@ def rescaled(stored: Array, slope: float, intercept: float) -> Array:
     return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
 
 
-def scaled_dtype(dtype: np.dtype, slope: float, intercept: float) -> np.dtype:
-    """The type that `rescaled` answers in, as far as it can be told without the voxels."""
-    if slope == 1 and intercept == 0:
-        return dtype
-    whole = dtype.kind in "biu" and float(slope).is_integer() and float(intercept).is_integer()
-    return np.dtype(np.int32 if whole else np.float32)
+def scaled_dtype(low: int, high: int, slope: float, intercept: float) -> np.dtype:
+    """The type that holds ``slope * stored + intercept`` of integers from ``low`` to ``high``."""
+    if not (float(slope).is_integer() and float(intercept).is_integer()):
+        return np.dtype(np.float32)
+    ends = [end * int(slope) + int(intercept) for end in (low, high)]
+    for dtype in (np.int16, np.int32, np.int64):
+        limits = np.iinfo(dtype)
+        if limits.min <= min(ends) and max(ends) <= limits.max:
+            return np.dtype(dtype)
+    return np.dtype(np.float32)
 
 
 def _scaled_integers(stored: Array, slope: int, intercept: int) -> Array:
-    ends = [int(stored.min()) * slope + intercept, int(stored.max()) * slope + intercept]
-    wide = np.result_type(np.min_scalar_type(min(ends)), np.min_scalar_type(max(ends)), np.int16)
+    wide = scaled_dtype(int(stored.min()), int(stored.max()), slope, intercept)
     if wide.kind == "f":
         return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
-    # Unsigned stored values may lie outside the answer's type; the modular sum comes out right all the same.
+    # Stored values may lie outside the answer's type; the modular sum comes out right all the same.
     factor, shift = np.array([slope, intercept]).astype(wide)
     scaled: Array = stored.astype(wide) * factor + shift
     return scaled

@@ -89,13 +89,24 @@ def read(path: Path) -> Image:
 def peek(path: Path) -> Header:
     """The header's facts; no voxel is read."""
     layout = _layout(path)
-    base = np.dtype(np.uint8) if layout.dtype.fields else layout.dtype.newbyteorder("=")
-    dtype = scaled_dtype(base, layout.slope, layout.intercept).name
+    dtype = _answered(layout).name
     if layout.flat:
         return Header(layout.shape[1::-1], layout.channels, dtype, steps_mm(layout.affine)[1::-1])
     source = source_grid(layout.affine)
     shape = tuple(layout.shape[axis] for axis in source.axes)
     return Header(shape, layout.channels, dtype, steps_mm(canonical_affine(source, layout.shape)))
+
+
+def _answered(layout: _Layout) -> np.dtype:
+    """The type that `read` answers in, the widest where that depends on the voxels."""
+    if layout.dtype.fields:
+        return np.dtype(np.uint8)
+    if layout.slope == 1 and layout.intercept == 0:
+        return layout.dtype.newbyteorder("=")
+    if layout.dtype.kind == "f":
+        return np.dtype(np.float32)
+    limits = np.iinfo(layout.dtype)
+    return scaled_dtype(limits.min, limits.max, layout.slope, layout.intercept)
 
 
 def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
