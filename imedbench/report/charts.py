@@ -82,17 +82,16 @@ def short(value: float) -> str:
 
 
 def _bar_row(chart: Chart, place: int, step: int) -> Markup:
-    top, middle = place * step, place * step + step / 2
+    top = place * step
     swatch = Markup("")
     if chart.swatches:
-        swatch = Markup('<circle cx="6" cy="{}" r="5" fill="{}"/>').format(middle, chart.swatches[place])
-    name = Markup('<text class="name" x="{}" y="{}">{}</text>').format(
-        18 if chart.swatches else 0, middle, chart.classes[place]
-    )
-    # The name is cut where it would run into the bars; its full length is in the tooltip.
-    names = Markup('<svg x="0" width="{}%" height="100%"><title>{}</title>{}{}</svg>').format(
-        LABELS - 1, chart.classes[place], swatch, name
-    )
+        swatch = Markup('<span class="swatch" style="background:{}"></span>').format(chart.swatches[place])
+    # HTML cuts a name that does not fit with an ellipsis; SVG text cannot.
+    names = Markup(
+        '<foreignObject x="0" y="{}" width="{}%" height="{}"><div class="name" title="{name}">{}<span>{name}</span>'
+        "</div></foreignObject>"
+    ).format(top, LABELS - 2, step, swatch, name=chart.classes[place])
+    others = any(series.values[place] for series in chart.series)
     thick = (BAR + 3) * len(chart.series) - 3
     found = []
     for order, series in enumerate(chart.series):
@@ -112,7 +111,7 @@ def _bar_row(chart: Chart, place: int, step: int) -> Markup:
                 tip=_tip(chart, series, place),
                 end=round(LABELS + width, 3),
                 m=y + BAR / 2,
-                short=short(value),
+                short=short(value) if value or not others else "",
             )
         )
     return names + Markup("").join(found)

@@ -1,7 +1,7 @@
 """Which cases to show: few, rich in masks, and as unlike one another as the store allows."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,16 @@ def choose_cases(store: "Store", count: int) -> list[str]:
             patients.add((best.group[0], best.patient))
         waiting = defaultdict(list, {group: left for group, left in waiting.items() if left})
     return [candidate.id for candidate in sorted(chosen[:count], key=lambda candidate: (candidate.group, candidate.id))]
+
+
+def windows_of(store: "Store", names: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """The intensities at which each of these cases is shown; empty for 8-bit pictures, which are shown as they are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = store.cases.select(["id", "ndim", "window"])
+    mine = rows.filter(pc.is_in(rows["id"], pa.array(names, pa.string()))).to_pylist()
+    return {row["id"]: tuple(row["window"] or ()) if row["ndim"] == 3 else () for row in mine}
 
 
 def _rank(candidate: _Candidate, seen: set[str], patients: set[tuple[str, str]]) -> tuple[bool, int, int, str]:

@@ -1,4 +1,4 @@
-"""Colours of masks: one a target, the same wherever a store is shown; and for generated masks, far from their neighbours."""
+"""Colours of masks: one a target, wherever a store is shown; for generated masks, far from their neighbours'."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,13 +11,32 @@ from imedbench.masks import Masks
 
 Colour = tuple[int, int, int]
 
-# Names far apart in hue, bright enough for a dark picture and dark enough for a light one.
-PALETTE: tuple[Colour, ...] = tuple(
-    (int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16))
-    for code in (
-        "ff5c5c 2ec4b6 ffb703 5b8cff e05cd1 8ac926 ff8c42 00b4d8 c77dff f2e94e 43aa8b ff6f91 "
-        "7bdff2 d68c45 6a8532 9d8df1 f15bb5 57cc99 e9c46a 4895ef c9184a b5e48c f4a261 80a4ed"
-    ).split()
+# Entries far apart in hue, bright enough for a dark picture and dark enough for a light one.
+PALETTE: tuple[Colour, ...] = (
+    (255, 92, 92),
+    (46, 196, 182),
+    (255, 183, 3),
+    (91, 140, 255),
+    (224, 92, 209),
+    (138, 201, 38),
+    (255, 140, 66),
+    (0, 180, 216),
+    (199, 125, 255),
+    (242, 233, 78),
+    (67, 170, 139),
+    (255, 111, 145),
+    (123, 223, 242),
+    (214, 140, 69),
+    (106, 133, 50),
+    (157, 141, 241),
+    (241, 91, 181),
+    (87, 204, 153),
+    (233, 196, 106),
+    (72, 149, 239),
+    (201, 24, 74),
+    (181, 228, 140),
+    (244, 162, 97),
+    (128, 164, 237),
 )
 # Coprime with the palette's length, so that probing meets every colour, and lands far from the first choice.
 STRIDE = 7

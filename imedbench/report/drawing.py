@@ -25,6 +25,8 @@ FILL, FAINT_FILL = 0.4, 0.16
 COLOUR_NAMES = (("red", "green", "blue"), ("r", "g", "b"), ("", "", ""))
 # Of intensities that are shown without a window of their own.
 PERCENTILES = (0.5, 99.5)
+SAMPLE = 1_000_000
+NARROWEST = 480
 
 
 def picture_of(voxels: Array, channels: Sequence[str] = ("",), window: tuple[float, ...] = ()) -> Array:
@@ -45,11 +47,14 @@ def picture_of(voxels: Array, channels: Sequence[str] = ("",), window: tuple[flo
     return np.repeat(plain[..., None], 3, -1) if plain.ndim == 2 else plain
 
 
-def fit(view: View, side: int) -> tuple[int, int]:
-    """(height, width) in pixels at which the view fills ``side``, with square millimetres."""
+def fit(view: View, side: int, extent_mm: float = 0.0) -> tuple[int, int]:
+    """(height, width) in pixels, with square millimetres.
+
+    ``side`` pixels show ``extent_mm``, or the view's own longer side where that is 0.
+    """
     rows, columns = view.voxels.shape[:2]
     height, width = rows * view.spacing_mm[0], columns * view.spacing_mm[1]
-    scale = side / max(height, width)
+    scale = side / (extent_mm or max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
@@ -93,47 +98,59 @@ class Panels:
     interactive: Array
 
 
-def draw_view(
-    view: View, side: int, colours: Mapping[str, Colour], channels: Sequence[str], window: tuple[float, ...] = ()
-) -> Panels:
-    """The view at a longer side of ``side`` pixels: plain, with the truth, and with the interactive masks."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """How voxels become colours."""
+
+    colours: Mapping[str, Colour]
+    """Of each target."""
+    channels: Sequence[str] = ("",)
+    window: tuple[float, ...] = ()
+    """(low, high) of the intensities shown; see `picture_of`."""
+
+
+def draw_view(view: View, size: tuple[int, int], look: Look) -> Panels:
+    """The view at (height, width) pixels: plain, with the truth, and with the interactive masks."""
     import cv2
 
-    height, width = fit(view, side)
-    picture = picture_of(view.voxels, channels, window)
+    height, width = size
+    picture = picture_of(view.voxels, look.channels, look.window)
     smaller = height < picture.shape[0]
     plain = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
     truth, interactive = view.masks.of_kind("gt"), view.masks.of_kind("interactive")
-    named = [colours[info.target] for info in truth.infos]
+    named = [look.colours[info.target] for info in truth.infos]
     return Panels(plain, overlay(plain, truth, named), overlay(plain, interactive, region_colours(interactive)))
 
 
-def draw_case(
-    case: Case, window: tuple[float, ...] = (), targets: Sequence[str] = (), *, image: Image | None = None
-) -> Array:
+def draw_case(case: Case, window: tuple[float, ...] = (), targets: Sequence[str] = ()) -> Array:
     """Picture, truth and interactive masks side by side, with a heading and a legend.
 
-    A volume has three rows: its axial, coronal and sagittal plane through its largest object, true to scale.
+    A volume has three rows: its axial, coronal and sagittal plane through its largest object, all at one scale.
 
     Args:
         case: what to draw.
         window: (low, high) of the intensities shown.
         targets: all targets of the store, so that colours are the same in every picture of it.
-        image: drawn instead of the case's own, on the same grid.
     """
-    shown = image or case.image
-    colours = target_colours({*targets, *case.masks.targets})
-    views = views_of(shown, case.masks)
-    rows = [draw_view(view, PANEL, colours, shown.channels, window) for view in views]
-    wanted = ["picture"]
-    wanted += ["truth"] if case.masks.of_kind("gt").infos else []
-    wanted += ["interactive"] if case.masks.of_kind("interactive").infos else []
-    strips = [_label(_beside([getattr(row, name) for name in wanted]), view.title) for row, view in zip(rows, views)]
+    look = Look(target_colours({*targets, *case.masks.targets}), case.image.channels, _shown(case.image, window))
+    counts = {"picture": -1} | {
+        name: len(case.masks.of_kind(kind)) for name, kind in (("truth", "gt"), ("interactive", "interactive"))
+    }
+    counts = {name: count for name, count in counts.items() if count}
+    views = views_of(case.image, case.masks)
+    extent_mm = max(length * step for length, step in zip(case.image.grid, case.image.spacing_mm, strict=True))
+    sizes = [fit(view, PANEL, extent_mm) for view in views]
+    wide = max(width for _, width in sizes)
+    strips = []
+    for view, size in zip(views, sizes, strict=True):
+        panels = draw_view(view, size, look)
+        cells = [_centred(getattr(panels, name), size[0], wide) for name in counts]
+        strips.append(_label(_beside(cells), view.title))
     body = stack(strips)
-    counts = {name: _counted(case.masks, name) for name in wanted}
-    heading = _captions([row.shape[1] for row in (getattr(rows[0], name) for name in wanted)], counts)
-    parts = [_title(case, shown, body.shape[1]), heading, body, _legend(case.masks, colours, body.shape[1])]
-    return _frame(stack(parts))
+    captions = _captions(wide, [_counted(name, count) for name, count in counts.items()])
+    # A narrow picture still gets a heading and a legend that can be read.
+    width = max(body.shape[1], NARROWEST)
+    return _frame(stack([_title(case, width), captions, body, _legend(case.masks, look.colours, width)]))
 
 
 def contact_sheet(
@@ -155,12 +172,14 @@ def contact_sheet(
     for case in cases:
         # Of a volume the axial plane stands for all.
         view = views_of(case.image, case.masks)[0]
-        panels = draw_view(view, side, colours, case.image.channels, (windows or {}).get(case.id, ()))
-        cells = [_centred(panels.picture, side), _centred(panels.truth, side), _centred(panels.interactive, side)]
+        window = _shown(case.image, (windows or {}).get(case.id, ()))
+        panels = draw_view(view, fit(view, side), Look(colours, case.image.channels, window))
+        cells = [_centred(cell, side, side) for cell in (panels.picture, panels.truth, panels.interactive)]
         drawn.append(stack(cells[: 3 if case.masks.of_kind("interactive").infos else 2], gap=4))
-    tallest = max(column.shape[0] for column in drawn)
-    drawn = [np.pad(column, ((0, tallest - column.shape[0]), (0, 0), (0, 0))) for column in drawn]
-    bands = [_beside(drawn[first : first + columns], gap=4) for first in range(0, len(drawn), columns)]
+    bands = []
+    for first in range(0, len(drawn), columns):
+        band = drawn[first : first + columns]
+        bands.append(_beside(band, gap=4))
     return _frame(stack(bands, gap=2 * GAP))
 
 
@@ -188,12 +207,20 @@ def _beside(parts: Sequence[Array], gap: int = GAP) -> Array:
     return np.swapaxes(stack([np.swapaxes(part, 0, 1) for part in parts], gap), 0, 1)
 
 
-def _centred(picture: Array, side: int) -> Array:
-    """In the middle of a black square."""
-    square = np.zeros((side, side, 3), np.uint8)
-    top, left = (side - picture.shape[0]) // 2, (side - picture.shape[1]) // 2
-    square[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return square
+def _shown(image: Image, window: tuple[float, ...]) -> tuple[float, ...]:
+    """The window of all planes of an image, where its voxels need one."""
+    if window or image.voxels.dtype == np.uint8:
+        return window
+    low, high = np.percentile(image.voxels.reshape(-1)[:: max(1, image.voxels.size // SAMPLE)], PERCENTILES)
+    return float(low), float(high)
+
+
+def _centred(picture: Array, height: int, width: int) -> Array:
+    """In the middle of a black rectangle."""
+    cell = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+    cell[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return cell
 
 
 def _frame(picture: Array) -> Array:
@@ -228,25 +255,20 @@ def _width(text: str, size: int) -> int:
     return int(_font(size).getlength(text))
 
 
-def _title(case: Case, image: Image, width: int) -> Array:
-    size = " x ".join(str(length) for length in image.grid)
-    spacing = " x ".join(f"{step:.3g}" for step in image.spacing_mm)
-    facts = f"{case.dataset}   {image.modality}   {size}   {spacing} mm   {case.split}"
+def _title(case: Case, width: int) -> Array:
+    size = " x ".join(str(length) for length in case.image.grid)
+    spacing = " x ".join(f"{step:.3g}" for step in case.image.spacing_mm)
+    facts = f"{case.dataset}   {case.image.modality}   {size}   {spacing} mm   {case.split}"
     return _write(width, 52, [(0, 15, case.id, 20, INK), (0, 40, facts, 14, FAINT)])
 
 
-def _counted(masks: Masks, panel: str) -> str:
-    if panel == "picture":
-        return "Picture"
-    count = len(masks.of_kind("gt" if panel == "truth" else "interactive"))
-    name = "Truth" if panel == "truth" else "Interactive"
-    return f"{name}: {count} mask{'' if count == 1 else 's'}"
+def _counted(panel: str, count: int) -> str:
+    return panel.capitalize() if count < 0 else f"{panel.capitalize()}: {count} mask{'' if count == 1 else 's'}"
 
 
-def _captions(widths: Sequence[int], captions: Mapping[str, str]) -> Array:
-    lefts = np.concatenate([[0], np.cumsum(np.add(widths, GAP))])
-    words = [(int(left), 10, text, 15, INK) for left, text in zip(lefts, captions.values(), strict=False)]
-    return _write(int(lefts[-1]) - GAP, 20, words)
+def _captions(width: int, captions: Sequence[str]) -> Array:
+    words = [(place * (width + GAP), 10, text, 15, INK) for place, text in enumerate(captions)]
+    return _write(len(captions) * (width + GAP), 20, words)
 
 
 def _label(picture: Array, title: str) -> Array:
@@ -274,4 +296,3 @@ def _legend(masks: Masks, colours: Mapping[str, Colour], width: int) -> Array:
         middle = top + line // 2
         strip[middle - swatch // 2 : middle + swatch // 2, left : left + swatch] = colour
     return strip
-

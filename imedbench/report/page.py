@@ -1,4 +1,4 @@
-"""The shell of every page: one file with its styles, script and pictures inside, so that it can be mailed and archived."""
+"""The shell of every page: one file with styles, script and pictures inside, to be mailed and archived as it is."""
 
 import base64
 import io

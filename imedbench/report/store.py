@@ -12,7 +12,7 @@ import numpy as np
 from imedbench.build.statistics import Statistics, summarise
 from imedbench.masks import Masks
 from imedbench.report.charts import Chart, Series
-from imedbench.report.choice import choose_cases
+from imedbench.report.choice import choose_cases, windows_of
 from imedbench.report.colours import hexadecimal, region_colours, target_colours
 from imedbench.report.drawing import fills, fit, picture_of
 from imedbench.report.outlines import svg_paths
@@ -23,7 +23,7 @@ from imedbench.types import Case
 if TYPE_CHECKING:
     from imedbench.store import Store
 
-CASES = 24
+CASES = 20
 # Longest side of an embedded picture, in pixels. The outlines are vectors and need none.
 PICTURE = 560
 TARGETS_SHOWN = 60
@@ -88,16 +88,6 @@ def colours_of(statistics: Statistics) -> dict[str, tuple[int, int, int]]:
     return target_colours(row.target for row in statistics.targets)
 
 
-def windows_of(store: "Store", names: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    """The intensities at which each of these cases is shown; empty for 8-bit pictures, which are shown as they are."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    rows = store.cases.select(["id", "ndim", "window"])
-    mine = rows.filter(pc.is_in(rows["id"], pa.array(names, pa.string()))).to_pylist()
-    return {row["id"]: tuple(row["window"] or ()) if row["ndim"] == 3 else () for row in mine}
-
-
 def _plate(case: Case, window: tuple[float, ...], colours: Mapping[str, str]) -> Plate:
     import cv2
 
@@ -144,8 +134,9 @@ def _shapes(masks: Masks, colours: Sequence[str], factors: tuple[float, float]) 
 
 def _facts(case: Case) -> str:
     size = " × ".join(str(length) for length in case.image.grid)
-    spacing = " × ".join(f"{step:.3g}" for step in case.image.spacing_mm)
-    return f"{case.dataset} · {case.image.modality} · {size} · {spacing} mm · {case.split}"
+    steps = [f"{step:.3g}" for step in case.image.spacing_mm]
+    spacing = " × ".join(steps if len(set(steps)) > 1 else steps[:1])
+    return f"{case.image.modality} · {size} · {spacing} mm · {case.split} · {case.dataset}"
 
 
 def _words(case: Case, masks: Masks) -> str:
@@ -188,15 +179,14 @@ def _overview(statistics: Statistics) -> list[tuple[str, str]]:
 
 
 def _charts(statistics: Statistics) -> dict[str, Chart]:
-    images = "pictures" if statistics.pictures else "volumes"
+    image, images = ("picture", "pictures") if statistics.pictures else ("volume", "volumes")
     modalities = statistics.modalities
     names = [row.modality for row in modalities]
+    held = [Series("pictures", [row.pictures for row in modalities], "var(--plain)")]
+    held += [Series("volumes", [row.volumes for row in modalities], "var(--other)")]
     return {
         "modality_images": Chart(
-            f"{images.capitalize()} by modality",
-            names,
-            [Series(images, [row.pictures or row.volumes for row in modalities], "var(--plain)")],
-            images,
+            "Images by modality", names, [series for series in held if any(series.values)], "images"
         ),
         "modality_masks": Chart(
             "Masks by modality",
@@ -205,7 +195,7 @@ def _charts(statistics: Statistics) -> dict[str, Chart]:
             "masks",
         ),
         "masks": Chart(
-            f"Masks in each of the {images}",
+            f"Masks per {image}",
             statistics.truth_per_image.classes,
             _pair(statistics.truth_per_image.counts, statistics.interactive_per_image.counts),
             images,
@@ -217,8 +207,8 @@ def _charts(statistics: Statistics) -> dict[str, Chart]:
             images,
         ),
         "areas": Chart(
-            "Masks by area",
-            statistics.truth_areas.classes,
+            "Masks by area, in % of the image",
+            [name.removesuffix(" %") for name in statistics.truth_areas.classes],
             _pair(statistics.truth_areas.counts, statistics.interactive_areas.counts),
             "masks",
         ),
