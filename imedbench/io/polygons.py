@@ -7,7 +7,9 @@ import numpy as np
 from imedbench.types import Array, Mask
 
 HAIR = 1e-3
-"""Pixels by which a pixel's centre may miss a contour and still lie on it."""
+"""Pixels by which a row of centres may miss a corner of a contour and still touch it: coordinates are rounded."""
+MARGIN = 10 * HAIR
+"""The same along a row: an edge at a slant moves by more than the hair that its row was moved."""
 
 
 def filled_polygons(contours: Sequence[Array], shape: tuple[int, int]) -> Mask:
@@ -25,8 +27,8 @@ def filled_polygons(contours: Sequence[Array], shape: tuple[int, int]) -> Mask:
     spans = [_inner_spans(tails, heads, shape[0], shift) for shift in (-HAIR, HAIR)]
     spans.append(_level_spans(tails, heads, shape[0]))
     rows, lows, highs = (np.concatenate(parts) for parts in zip(*spans, strict=True))
-    first = np.clip(np.ceil(lows - HAIR), 0, shape[1]).astype(np.intp)
-    stop = np.clip(np.floor(highs + HAIR) + 1, 0, shape[1]).astype(np.intp)
+    first = np.clip(np.ceil(lows - MARGIN), 0, shape[1]).astype(np.intp)
+    stop = np.clip(np.floor(highs + MARGIN) + 1, 0, shape[1]).astype(np.intp)
     change = np.zeros((shape[0], shape[1] + 1), np.int32)
     some = stop > first
     np.add.at(change, (rows[some], first[some]), 1)
