@@ -31,6 +31,7 @@ from imedbench.build.plan import (
 )
 from imedbench.build.staging import Piece, save_piece
 from imedbench.build.tasks import WORK, BuildSettings, Task, assemble, notes_path, piece_path, run_task
+from imedbench.errors import BadStore
 from imedbench.store import StoreInfo, create_store, finish_store, finished_parts
 
 if TYPE_CHECKING:
@@ -86,16 +87,32 @@ def build_store(
     workers = workers or Workers()
     check_sources(sources)
     digest = digest_of(sources, asdict(settings))
-    earlier = load_parts(out / WORK / "plan.json", digest)
-    plan = make_plan(_counted(survey(sources), progress), earlier)
-    create_store(out, _info(sources, settings))
-    save_plan(out / WORK / "plan.json", plan, digest)
-    done = finished_parts(out)
-    missing = [part for part in plan.parts if part.number not in done]
-    if missing:
-        with _client(workers) as client:
-            _Crew(client, plan, _Job(tuple(sources), out, settings, workers, progress)).run(missing)
-    return _finish(out, plan, sources, settings)
+    with _alone(out):
+        earlier = load_parts(out / WORK / "plan.json", digest)
+        plan = make_plan(_counted(survey(sources), progress), earlier)
+        create_store(out, _info(sources, settings))
+        save_plan(out / WORK / "plan.json", plan, digest)
+        done = finished_parts(out)
+        missing = [part for part in plan.parts if part.number not in done]
+        if missing:
+            with _client(workers, out / WORK / "workers") as client:
+                _Crew(client, plan, _Job(tuple(sources), out, settings, workers, progress)).run(missing)
+        return _finish(out, plan, sources, settings)
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keeps a second build away from the same store; a killed build holds nothing back."""
+    import fcntl
+
+    (out / WORK).mkdir(parents=True, exist_ok=True)
+    with (out / WORK / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as busy:
+            message = f"{out}: another build is writing this store; wait for it, or choose another --out."
+            raise BadStore(message) from busy
+        yield
 
 
 class _Crew:
@@ -116,7 +133,7 @@ class _Crew:
         self.done = self.plan.images - sum(part.images for part in parts)
         self._tell()
         waiting = ((part, task) for part in parts for task in self._tasks(part))
-        window = 3 * max(1, len(self.client.scheduler_info()["workers"]))
+        window = 3 * max(1, sum(self.client.nthreads().values()))
         for part, task in itertools.islice(waiting, window):
             self._submit(part, task)
         for future in self.running:
@@ -239,7 +256,7 @@ def _counted(found: Iterator[Any], progress: Callable[[Progress], None]) -> Iter
 
 
 @contextlib.contextmanager
-def _client(workers: Workers) -> Iterator["Client"]:
+def _client(workers: Workers, folder: Path) -> Iterator["Client"]:
     """A client of the scheduler that was named, or of a cluster made for this build."""
     from distributed import Client, LocalCluster
 
@@ -253,6 +270,7 @@ def _client(workers: Workers) -> Iterator["Client"]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            local_directory=str(folder),
             silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,

@@ -77,6 +77,9 @@ class Preparation:
         vocabulary = Vocabulary.load()
         groups: dict[tuple[str, int], list[int]] = {}
         for index, info in enumerate(masks.infos):
+            if not info.target:
+                # The recipe says that this is to be ignored.
+                continue
             target = vocabulary.resolve(info.target)
             if target is None:
                 self.strangers[info.target] += 1
@@ -89,7 +92,7 @@ class Preparation:
             if len(indices) > 1:
                 alone = Masks.from_dense([np.logical_or.reduce(list(alone))], [info])
             merged.append(alone.with_infos([info]))
-        return Masks.concatenate(merged) if merged else masks
+        return Masks.concatenate(merged) if merged else Masks.empty(masks.shape)
 
     def window(self, image: Image) -> Window:
         """The intensities that become 0 and 255, by the recipe; 8-bit pictures stay as they are."""

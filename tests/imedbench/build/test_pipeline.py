@@ -1,0 +1,199 @@
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from imedbench.build.pipeline import Progress, Workers, build_store
+from imedbench.build.plan import Source
+from imedbench.build.tasks import WORK, BuildSettings
+from imedbench.errors import BadStore
+from imedbench.recipe import Recipe
+from imedbench.store import Store
+
+RECIPE = """
+name: torso
+dimension: 3
+modality: ct
+images: images/{study}.nii.gz
+labels:
+  - path: labels/{study}.nii.gz
+    names: {1: liver, 2: spleen}
+patient: "(?P<patient>p[0-9]+)"
+window: [-100, 300]
+"""
+
+
+def write_study(folder: Path, name: str, planes: int = 40) -> None:
+    rng = np.random.default_rng(len(name) + planes)
+    voxels = rng.integers(-200, 400, (48, 40, planes)).astype(np.int16)
+    labels = np.zeros(voxels.shape, np.uint8)
+    labels[5:20, 5:30, 3:] = 1
+    labels[25:40, 10:20, : planes // 2] = 2
+    for kind, volume in (("images", voxels), ("labels", labels)):
+        path = folder / kind / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(volume, np.diag([1.0, 1, 3, 1])), path)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    for number in range(5):
+        write_study(folder, f"p{number}")
+    (tmp_path / "torso.yaml").write_text(RECIPE)
+    return folder
+
+
+def recipe(raw: Path) -> Recipe:
+    from imedbench.recipe import load_recipe
+
+    return load_recipe(str(raw.parent / "torso.yaml"))
+
+
+def build(raw: Path, out: Path, **settings: object) -> list[Progress]:
+    seen: list[Progress] = []
+    build_store([Source(raw, recipe(raw))], out, BuildSettings(name="test"), progress=seen.append, **settings)
+    return seen
+
+
+def digests(store: Path) -> dict[str, str]:
+    """Every file of the arrays, by its content."""
+    parts = sorted(path for path in (store / "parts").rglob("*") if path.is_file())
+    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in parts}
+
+
+def command(raw: Path, out: Path, workers: int = 2) -> list[str]:
+    options = ["--source", raw, "--recipe", raw.parent / "torso.yaml", "--out", out, "--interactive", "none"]
+    return [sys.executable, "-m", "imedbench", "build", *map(str, options), "--workers", str(workers)]
+
+
+def test_a_build_makes_a_store_of_volumes_and_slices(raw: Path, tmp_path: Path) -> None:
+    seen = build(raw, tmp_path / "store")
+    assert seen[-1] == Progress("images", 200, 200, 0)
+    store = Store.open(tmp_path / "store")
+    assert len(store) == 5 + 5 * 40
+    case = store["torso/p0/z0010"]
+    assert case.image.voxels.dtype == np.uint8
+    assert case.masks.targets == ("liver", "spleen")
+    volume = store["torso/p0"]
+    assert volume.image.voxels.dtype == np.int16
+    # Half a turn from the RAS volume, window -100 to 300.
+    expected = np.clip((volume.image.voxels[10, ::-1, ::-1] + 100.0) / 400 * 255, 0, 255)
+    assert np.abs(case.image.voxels - expected).max() <= 0.5
+    assert np.array_equal(case.masks["liver"], volume.masks["liver"][10, ::-1, ::-1])
+    assert np.array_equal(store.original("torso/p0/z0010").voxels, volume.image.voxels[10, ::-1, ::-1])
+
+
+def test_the_store_does_not_depend_on_the_number_of_workers(raw: Path, tmp_path: Path) -> None:
+    build(raw, tmp_path / "one", workers=Workers(1))
+    build(raw, tmp_path / "two", workers=Workers(2))
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_a_bad_study_goes_to_quarantine_and_the_rest_goes_on(raw: Path, tmp_path: Path) -> None:
+    whole = (raw / "images" / "p1.nii.gz").read_bytes()
+    (raw / "images" / "p1.nii.gz").write_bytes(whole[: len(whole) // 2])
+    build(raw, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    assert len(store) == 4 * 41
+    [problem] = store.problems.to_pylist()
+    assert problem["study"] == "torso/p1"
+    assert "p1.nii.gz" in problem["error"]
+    assert "truncated" in problem["error"]
+
+
+def test_added_data_come_in_new_parts_and_move_nothing(raw: Path, tmp_path: Path) -> None:
+    build(raw, tmp_path / "store")
+    before = digests(tmp_path / "store")
+    sides = dict(zip(*(Store.open(tmp_path / "store").cases[name].to_pylist() for name in ("id", "split")), strict=True))
+    write_study(raw, "p00", planes=7)
+    build(raw, tmp_path / "store")
+    after = digests(tmp_path / "store")
+    assert before.items() <= after.items()
+    store = Store.open(tmp_path / "store")
+    assert len(store) == 5 * 41 + 8
+    now = dict(zip(*(store.cases[name].to_pylist() for name in ("id", "split")), strict=True))
+    assert sides.items() <= now.items()
+
+
+def test_no_patient_is_on_two_sides(raw: Path, tmp_path: Path) -> None:
+    for number in range(20, 50):
+        write_study(raw, f"p{number}", planes=2)
+        write_study(raw, f"p{number}_followup", planes=2)
+    build(raw, tmp_path / "store")
+    cases = Store.open(tmp_path / "store").cases
+    sides: dict[str, set[str]] = {}
+    for patient, side in zip(cases["patient"].to_pylist(), cases["split"].to_pylist(), strict=True):
+        sides.setdefault(patient, set()).add(side)
+    assert {len(side) for side in sides.values()} == {1}
+    assert {"train", "test"} == set.union(*sides.values())
+
+
+def test_another_setting_is_refused(raw: Path, tmp_path: Path) -> None:
+    build(raw, tmp_path / "store")
+    with pytest.raises(BadStore, match="begun with other recipes or settings"):
+        build_store([Source(raw, recipe(raw))], tmp_path / "store", BuildSettings(name="other"))
+
+
+def test_a_second_build_of_the_same_store_is_refused(raw: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    (tmp_path / "store" / WORK).mkdir(parents=True)
+    with (tmp_path / "store" / WORK / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BadStore, match="another build is writing"):
+            build(raw, tmp_path / "store")
+
+
+@pytest.mark.slow
+def test_a_build_killed_again_and_again_ends_in_the_same_bytes(raw: Path, tmp_path: Path) -> None:
+    for number in range(10, 40):
+        write_study(raw, f"p{number}", planes=64)
+    build(raw, tmp_path / "quiet")
+    out = tmp_path / "killed"
+    kills = 0
+    for pause in (6.0, 8.0, 9.0):
+        process = subprocess.Popen(command(raw, out), start_new_session=True, stdout=subprocess.DEVNULL)
+        time.sleep(pause)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills
+    finished = subprocess.run(command(raw, out), capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert digests(out) == digests(tmp_path / "quiet")
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced(raw: Path, tmp_path: Path) -> None:
+    import psutil
+
+    for number in range(10, 40):
+        write_study(raw, f"p{number}", planes=64)
+    build(raw, tmp_path / "quiet")
+    out = tmp_path / "killed"
+    process = subprocess.Popen(command(raw, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    killed = 0
+    while process.poll() is None and not killed:
+        time.sleep(0.2)
+        if not any((out / WORK).glob("0*/*.npz")):
+            continue
+        workers = [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if "spawn_main" in " ".join(child.cmdline())
+        ]
+        for worker in workers[:1]:
+            worker.kill()
+            killed += 1
+    assert killed
+    assert process.wait(timeout=120) == 0
+    assert digests(out) == digests(tmp_path / "quiet")
