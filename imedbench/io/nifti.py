@@ -220,6 +220,7 @@ def _stored(path: Path, layout: _Layout) -> Array:
             if not count:
                 raise truncated(path, "NIfTI")
             filled += count
-        # One byte past the voxels makes gzip verify its checksum, and shows a file cut inside it.
-        stream.read(1)
+        # gzip verifies its checksum where the stream ends, which may be after the last voxel.
+        while isinstance(stream, gzip.GzipFile) and stream.read(1 << 20):
+            pass
     return flat.reshape(layout.shape, order="F")

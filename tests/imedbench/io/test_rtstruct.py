@@ -31,9 +31,9 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
 def large() -> np.ndarray:
     """(6, 80, 64) bool with a hole and a notch, unlike its mirror images."""
     mask = np.zeros((6, 80, 64), bool)
-    mask[1:5, 10:65, 8:30] = True
-    mask[1:5, 10:30, 8:56] = True
-    mask[1, 50:65, 8:50] = True
+    mask[0:4, 10:65, 8:30] = True
+    mask[0:4, 10:30, 8:56] = True
+    mask[0, 50:65, 8:50] = True
     mask[2:4, 14:24, 12:24] = False
     return mask
 
