@@ -10,6 +10,7 @@ from imedbench.demo.canvas import AIR_HU, FAR_MM, Canvas, Field, Region, ellipso
 from imedbench.demo.curves import Growth, Knots, Segments, curve, grow, packed_loops, pieces
 from imedbench.demo.torso import FAT_HU, SIDES, Torso
 
+RECTUM_TOP_MM = -188.0
 LIVER_HU, PORTAL_HU, CAVA_HU, BLOOD_HU = 112.0, 168.0, 138.0, 152.0
 WALL_HU = 88.0
 STOMACH = [
@@ -239,6 +240,7 @@ def _paint_colon(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None
     canvas.paint(region.box, distance, 72.0, "colon")
     stool = 38 + 16 * rough - 420 * np.clip(mottle - 0.75, 0, 1.2)
     canvas.paint(region.box, distance + 2.6, stool)
+    canvas.mark(region.box, (distance < 0) & (region.z < RECTUM_TOP_MM), "rectum")
     gas = np.maximum(distance + 3.2, (0.35 - 1.2 * rough - 0.03 * (region.y - 20)) * 7)
     canvas.paint(region.box, gas, AIR_HU + 15)
 

@@ -38,10 +38,17 @@ class Canvas:
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], spacing_mm: Point, rng: np.random.Generator, size: float = 1.0
+        self,
+        shape: tuple[int, int, int],
+        spacing_mm: Point,
+        rng: np.random.Generator,
+        *,
+        size: float = 1.0,
+        height_mm: float = 0.0,
     ) -> None:
         self.shape, self.size = shape, size
         self.axes = tuple((np.arange(n) - (n - 1) / 2) * step for n, step in zip(shape, spacing_mm, strict=True))
+        self.axes[0][:] += height_mm
         self.spacing_mm = spacing_mm
         self.edge_mm = 1.2 * spacing_mm[2]
         self.hu: Field = np.full(shape, AIR_HU, np.float32)
@@ -90,7 +97,11 @@ class Canvas:
         view = self.hu[box]
         view += share * (hu - view)
         if name is not None:
-            self.labels[box][distance < 0] = self.number(name)
+            self.mark(box, distance < 0, name)
+
+    def mark(self, box: Box, inside: NDArray[np.bool_], name: str) -> None:
+        """Labels voxels, whatever they were."""
+        self.labels[box][inside] = self.number(name)
 
     def number(self, name: str) -> int:
         """The label of a name, a new one the first time; 0 for the empty name."""

@@ -145,7 +145,7 @@ def _paint_great_vessels(canvas: Canvas) -> None:
         BLOOD_HU - 4,
         "pulmonary artery",
     )
-    _vessel(canvas, [(196, 10, 22, 8), (160, 10, 27, 9), (112, 10, 30, 10)], BLOOD_HU + 20, "")
+    _vessel(canvas, [(196, 10, 22, 8), (160, 10, 27, 9), (112, 10, 30, 10)], BLOOD_HU + 20, "superior vena cava")
     _vessel(canvas, [(196, 10, 22, 7), (206, 24, 2, 6.5), (218, 28, -34, 6)], BLOOD_HU + 20, "")
     for knots in (
         [(168, 4, 6, 7), (196, 6, 12, 6), (226, 4, 26, 5), (256, 0, 34, 4.5)],

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from imedbench.demo.abdomen import Findings, paint_abdomen
 from imedbench.demo.canvas import Canvas, Field
 from imedbench.demo.chest import paint_chest
-from imedbench.demo.torso import build_torso, paint_back, paint_cage, paint_pelvis, paint_spine
+from imedbench.demo.skeleton import paint_cage, paint_pelvis, paint_spine
+from imedbench.demo.torso import build_torso, paint_back, paint_seat
 from imedbench.types import Image
 
 SHAPE = (96, 256, 256)
@@ -41,19 +42,22 @@ def make_phantom(
     seed: int,
     shape: tuple[int, int, int] = SHAPE,
     spacing_mm: tuple[float, float, float] = SPACING_MM,
+    height_mm: float = 0.0,
 ) -> tuple[Image, NDArray[np.uint8], dict[int, str]]:
     """A CT-like torso from the seat to the top of the lungs, in a portal venous phase.
 
-    The same seed is the same person on any grid; the noise differs.
+    The same seed is the same person on any grid; the noise differs. ``height_mm`` raises the field of view, whose
+    middle lies at the lowest ribs, towards the head.
 
     Returns:
         The image (int16, Hounsfield units, RAS+), its label map, and the target of each label; 0 is unlabelled.
     """
     rng = np.random.default_rng(seed)
     patient = Patient.drawn(rng)
-    canvas = Canvas(shape, spacing_mm, rng, patient.size)
+    canvas = Canvas(shape, spacing_mm, rng, size=patient.size, height_mm=height_mm)
     torso = build_torso(canvas, patient.fat_mm)
     paint_back(canvas, torso)
+    paint_seat(canvas, torso)
     paint_chest(canvas, torso, rng, effusion=patient.effusion)
     paint_cage(canvas, torso)
     paint_spine(canvas)
