@@ -22,7 +22,6 @@ AREAS = ("< 0.1 %", "0.1–0.5 %", "0.5–1 %", "1–2 %", "2–5 %", "5–10 %"
 AREA_EDGES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 MASK_COUNTS = ("0", "1–4", "5–9", "10–19", "20–29", "30–49", "50–74", "75–99", "≥ 100")
 MASK_COUNT_EDGES = (1, 5, 10, 20, 30, 50, 75, 100)
-OTHER = "Other"
 BATCH = 65_536
 TRAINED = "train"
 
@@ -46,7 +45,7 @@ class TargetCount:
 
     target: str
     group: str
-    """One of the six anatomical groups, or "Other"."""
+    """One of the six anatomical groups, or "other"; see `imedbench.targets.Target`."""
     pictures: int
     """Pictures with at least one mask of it."""
     masks: int
@@ -317,16 +316,15 @@ def _last_two(shapes: "pa.Array") -> NDArray[np.int64]:
 
 
 def _target_counts(masks: _MaskTally) -> tuple[TargetCount, ...]:
-    from imedbench.targets import Vocabulary
+    from imedbench.targets import OTHER, Vocabulary
 
     vocabulary = Vocabulary.load()
     rows = []
     for name in masks.counted[2].keys() | masks.counted[3].keys():
-        known = vocabulary.resolve(name)
         rows.append(
             TargetCount(
                 name,
-                known.group if known else OTHER,
+                vocabulary.place(name).group,
                 masks.images[2][name],
                 masks.counted[2][name],
                 masks.images[3][name],

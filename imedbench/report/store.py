@@ -27,6 +27,15 @@ CASES = 20
 # Longest side of an embedded picture, in pixels. The outlines are vectors and need none.
 PICTURE = 560
 TARGETS_SHOWN = 60
+GROUPS = {
+    "abdomen": "Abdomen",
+    "head_neck": "Head and neck",
+    "skeleton": "Skeleton",
+    "thorax": "Thorax",
+    "pelvis": "Pelvis",
+    "lesion": "Lesions",
+    "other": "Other",
+}
 TRUTH, INTERACTIVE = "var(--truth)", "var(--interactive)"
 
 
@@ -231,13 +240,13 @@ def _target_groups(statistics: Statistics, colours: Mapping[str, str]) -> list[t
         best = [row for row in rows if row.target in kept]
         values = [row.masks or row.volumes for row in best]
         chart = Chart(
-            f"{group}: truth masks by target",
+            f"{GROUPS[group]}: truth masks by target",
             [row.target for row in best],
             [Series("truth", values, TRUTH)],
             "masks",
             [colours[row.target] for row in best],
         )
-        groups.append((group, len(rows), chart))
+        groups.append((GROUPS[group], len(rows), chart))
     return groups
 
 

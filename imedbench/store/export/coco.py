@@ -7,6 +7,7 @@ same number in every split.
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,21 +42,21 @@ def write(store: "Store", folder: Path, progress: Progress) -> ExportSummary:
     (folder / "images").mkdir()
     (folder / "annotations").mkdir()
     categories = {name: number for number, name in enumerate(_targets(store), 1)}
-    splits: dict[str, JsonLists] = {}
     summary = ExportSummary(notes=notes)
-    for picture in in_order(lambda row: _make(row, store[row.id]), pictures(store)):
-        split = picture.row.split
-        if split not in splits:
-            path = folder / "annotations" / f"instances_{split}.json"
-            splits[split] = JsonLists(path, ["images", "annotations"])
-        number = summary.cases + 1
-        _put(picture, number, summary.masks, folder / "images")
-        _annotate(picture, number, splits[split], categories)
-        summary.cases += 1
-        summary.masks += len(picture.annotations)
-        progress(summary.cases, total)
-    for lists in splits.values():
-        lists.close(_facts(store, categories))
+    with ExitStack() as opened:
+        splits: dict[str, JsonLists] = {}
+        for picture in in_order(lambda row: _make(row, store[row.id]), pictures(store)):
+            split, number = picture.row.split, summary.cases + 1
+            if split not in splits:
+                lists = JsonLists(folder / "annotations" / f"instances_{split}.json", ["images", "annotations"])
+                splits[split] = opened.enter_context(lists)
+            _put(picture, number, summary.masks, folder / "images")
+            _annotate(picture, number, splits[split], categories)
+            summary.cases += 1
+            summary.masks += len(picture.annotations)
+            progress(summary.cases, total)
+        for lists in splits.values():
+            lists.write(_facts(store, categories))
     return summary
 
 

@@ -7,6 +7,7 @@ folder for each. In a label map a pixel has one number: where interactive masks 
 
 import io
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,23 +47,20 @@ def write(store: "Store", folder: Path, progress: Progress) -> ExportSummary:
     datasets, total, notes = pictures_of(store, "imed361m")
     labels = targets_of(store)
     folders = {name: folder / name if len(datasets) > 1 else folder for name in datasets}
-    lists = {}
-    for name, place in folders.items():
-        for part in ("image", "label", "imask"):
-            (place / part).mkdir(parents=True)
-        lists[name] = JsonLists(place / "dataset.json", ["training", "test"])
     summary = ExportSummary(notes=notes)
     overlaps: Counter[str] = Counter()
     modalities: dict[str, set[str]] = {name: set() for name in datasets}
-    for files in in_order(lambda row: _make(row, store[row.id], labels[row.dataset]), pictures(store)):
-        _put(files, folders[files.row.dataset], lists[files.row.dataset])
-        modalities[files.row.dataset].add(files.row.modality)
-        overlaps.update(hidden=files.hidden, lost=files.lost)
-        summary.cases += 1
-        summary.masks += files.masks
-        progress(summary.cases, total)
-    for name in datasets:
-        _close(lists[name], name, sorted(modalities[name]), labels[name])
+    with ExitStack() as opened:
+        lists = {name: opened.enter_context(_start(place)) for name, place in folders.items()}
+        for files in in_order(lambda row: _make(row, store[row.id], labels[row.dataset]), pictures(store)):
+            _put(files, folders[files.row.dataset], lists[files.row.dataset])
+            modalities[files.row.dataset].add(files.row.modality)
+            overlaps.update(hidden=files.hidden, lost=files.lost)
+            summary.cases += 1
+            summary.masks += files.masks
+            progress(summary.cases, total)
+        for name in datasets:
+            _write_facts(lists[name], name, sorted(modalities[name]), labels[name])
     if overlaps["hidden"]:
         summary.notes.append(
             f"{overlaps['hidden']} interactive masks lost pixels to smaller ones that overlap them, as a label map has "
@@ -81,6 +79,7 @@ def one_hot(truth: Masks, labels: list[str]) -> bytes:
     matrix.sort_indices()
     # Instances of one target may overlap; the matrix holds ones only.
     matrix.data[:] = 1
+    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
     target = io.BytesIO()
     save_npz(target, matrix)
     return target.getvalue()
@@ -93,6 +92,12 @@ def label_map(masks: Masks) -> NDArray[np.unsignedinteger]:
     for number, index in enumerate(np.argsort(-masks.areas(), kind="stable"), 1):
         numbers[masks.decode(int(index))] = number
     return numbers
+
+
+def _start(folder: Path) -> JsonLists:
+    for part in ("image", "label", "imask"):
+        (folder / part).mkdir(parents=True)
+    return JsonLists(folder / "dataset.json", ["training", "test"])
 
 
 def _make(row: Row, case: Case, labels: list[str]) -> _Files:
@@ -130,8 +135,8 @@ def _put(files: _Files, folder: Path, lists: JsonLists) -> None:
     lists.add(LISTS[files.row.split], paths)
 
 
-def _close(lists: JsonLists, name: str, modalities: list[str], labels: list[str]) -> None:
-    lists.close(
+def _write_facts(lists: JsonLists, name: str, modalities: list[str], labels: list[str]) -> None:
+    lists.write(
         {
             "name": name,
             "description": f"{'_'.join(modalities)}_{name}",

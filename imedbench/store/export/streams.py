@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, Self, TextIO, TypeVar
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -34,14 +34,21 @@ def in_order(make: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[
 
 
 class JsonLists:
-    """A JSON object whose lists grow on disk: ``add`` to them, then ``close`` writes the object."""
+    """A JSON object whose lists grow on disk: ``add`` to them, then ``write`` the object; a context manager."""
 
     def __init__(self, path: Path, names: Iterable[str]) -> None:
         self.path = path
         self.counts = dict.fromkeys(names, 0)
-        self._files = {
-            name: path.with_name(f".{path.name}.{name}").open("w+", encoding="utf-8") for name in self.counts
-        }
+        beside = {name: path.with_name(f".{path.name}.{name}") for name in self.counts}
+        self._files = {name: place.open("w+", encoding="utf-8") for name, place in beside.items()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+            Path(file.name).unlink()
 
     def add(self, name: str, entry: Mapping[str, Any]) -> None:
         """Appends an entry to a list."""
@@ -50,7 +57,7 @@ class JsonLists:
         file.write(json.dumps(entry, ensure_ascii=False, separators=(", ", ": ")))
         self.counts[name] += 1
 
-    def close(self, facts: Mapping[str, Any]) -> None:
+    def write(self, facts: Mapping[str, Any]) -> None:
         """Writes the object: these facts in their order; a fact named like a list is that list, whatever its value."""
         with self.path.open("x", encoding="utf-8") as target:
             target.write("{")
@@ -61,9 +68,6 @@ class JsonLists:
                 else:
                     json.dump(value, target, ensure_ascii=False)
             target.write("\n}\n")
-        for file in self._files.values():
-            file.close()
-            Path(file.name).unlink()
 
     def _copy(self, name: str, target: TextIO) -> None:
         file = self._files[name]
