@@ -4,7 +4,7 @@ The classes of resolution and of mask area are those of Figure 2 (c, d) of the I
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ AREAS = ("< 0.1 %", "0.1–0.5 %", "0.5–1 %", "1–2 %", "2–5 %", "5–10 %"
 AREA_EDGES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 MASK_COUNTS = ("0", "1–4", "5–9", "10–19", "20–29", "30–49", "50–74", "75–99", "≥ 100")
 MASK_COUNT_EDGES = (1, 5, 10, 20, 30, 50, 75, 100)
-BATCH = 65_536
+CASE_COLUMNS = ("dataset", "study", "patient", "split", "modality", "ndim", "shape", "gt", "interactive")
+MASK_COLUMNS = ("case", "target", "kind", "fraction", "low")
 TRAINED = "train"
 
 Counts = tuple[int, ...]
@@ -126,9 +127,9 @@ class Statistics:
 def summarise(store: "Store") -> Statistics:
     """Counts everything once. Reads the index only, never the arrays."""
     cases, masks = _CaseTally(), _MaskTally()
-    for batch in _batches(store.cases):
+    for batch in store.scan("cases", CASE_COLUMNS):
         cases.add(batch)
-    for batch in _batches(store.masks):
+    for batch in store.scan("masks", MASK_COLUMNS):
         masks.add(batch)
     flat = cases.pictures > 0
     dimension = 2 if flat else 3
@@ -157,11 +158,6 @@ def summarise(store: "Store") -> Statistics:
         strangers=_tallied(store, "strangers"),
         problems=tuple(store.problems.to_pylist()),
     )
-
-
-def _batches(table: "pa.Table") -> Iterator["pa.RecordBatch"]:
-    batches: Iterator[pa.RecordBatch] = iter(table.to_batches(max_chunksize=BATCH))
-    return batches
 
 
 def _classes(edges: tuple[float, ...]) -> defaultdict[Any, NDArray[np.int64]]:
@@ -198,8 +194,7 @@ class _CaseTally:
         """Takes in some rows."""
         import pyarrow as pa
 
-        columns = ["dataset", "study", "patient", "split", "modality", "ndim", "gt", "interactive"]
-        rows = pa.table({name: batch.column(name) for name in columns})
+        rows = pa.Table.from_batches([batch]).drop_columns(["shape"])
         summed = rows.group_by(["split", "modality", "ndim"]).aggregate(
             [("study", "count"), ("gt", "sum"), ("interactive", "sum")]
         )

@@ -1,10 +1,11 @@
 """Cases of a store, drawn to PNG files."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imedbench.errors import ImedbenchError
+from imedbench.errors import UnknownName
 from imedbench.report.choice import choose_cases, windows_of
 from imedbench.report.drawing import contact_sheet, draw_case, write_png
 from imedbench.store.export.selection import file_name
@@ -16,21 +17,17 @@ SHEET_CASES = 12
 NEAR = 5
 
 
-class UnknownCase(ImedbenchError):
-    """A case that is not in the store; the message names some that are spelled alike."""
-
-
 def draw_from(store: "Store", case: str, folder: Path) -> Path:
     """Draws one case of the store to ``CASE.png`` in the folder.
 
     Raises:
-        UnknownCase: the store has no such case.
+        UnknownName: the store has no such case; the message names those that are spelled alike.
     """
-    if case not in store:
-        raise UnknownCase(_unknown(store, case))
-    targets = store.masks["target"].unique().to_pylist()
+    if case not in store.ids:
+        kind = "case"
+        raise UnknownName(kind, case, _near(store.ids, case))
     path = folder / f"{file_name(case)}.png"
-    write_png(draw_case(store[case], windows_of(store, [case])[case], targets), path)
+    write_png(draw_case(store[case], windows_of(store, [case])[case], _targets(store)), path)
     return path
 
 
@@ -42,7 +39,17 @@ def sheet_from(store: "Store", folder: Path, cases: int = SHEET_CASES) -> Path:
     return path
 
 
-def _unknown(store: "Store", case: str) -> str:
-    names = list(store.ids)
-    near = get_close_matches(case, names, NEAR, 0.5) or [name for name in names if case in name][:NEAR] or names[:NEAR]
-    return f"the store {store.info.name} has no case {case!r}; near it are: {', '.join(near)}."
+def _targets(store: "Store") -> list[str]:
+    """All names in the store, so that a target has the colour that it has on the store's page."""
+    import pyarrow.compute as pc
+
+    found: set[str] = set()
+    for batch in store.scan("masks", ["target", "kind"]):
+        found.update(batch.filter(pc.equal(batch.column("kind"), "gt")).column("target").unique().to_pylist())
+    return sorted(found)
+
+
+def _near(names: Sequence[str], case: str) -> list[str]:
+    """Some names like this one; the first ones where none is."""
+    alike = [name for name in names if case.lower() in name.lower()][:NEAR]
+    return alike or get_close_matches(case, names, NEAR) or list(names[:NEAR])

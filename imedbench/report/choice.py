@@ -1,6 +1,6 @@
 """Which cases to show: few, rich in masks, and as unlike one another as the store allows."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DEPTH = 64
 # A truth mask says more about a store than a generated one.
 TRUTH_WEIGHT = 3
+CASE_COLUMNS = ("id", "dataset", "modality", "ndim", "axis", "patient", "gt", "interactive")
 
 Group = tuple[str, str, int, int]
 
@@ -27,28 +28,55 @@ class _Candidate:
     targets: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Shown:
+    """What is on the sheet so far."""
+
+    chosen: list[_Candidate] = field(default_factory=list)
+    targets: set[str] = field(default_factory=set)
+    patients: set[tuple[str, str]] = field(default_factory=set)
+    groups: Counter[Group] = field(default_factory=Counter)
+
+    def add(self, candidate: _Candidate) -> None:
+        """Takes a case in."""
+        self.chosen.append(candidate)
+        self.targets |= candidate.targets
+        self.patients.add((candidate.group[0], candidate.patient))
+        self.groups[candidate.group] += 1
+
+    def rank(self, candidate: _Candidate) -> tuple[int, bool, int, int, str]:
+        """Lowest for the case that adds most."""
+        known = (candidate.group[0], candidate.patient) in self.patients
+        return (
+            self.groups[candidate.group],
+            known,
+            -len(candidate.targets - self.targets),
+            -candidate.masks,
+            candidate.id,
+        )
+
+
 def choose_cases(store: "Store", count: int) -> list[str]:
-    """Ids of at most ``count`` cases: data sets, modalities and axes in turn, then new targets, then many masks.
+    """Ids of at most ``count`` cases, unlike one another and rich in masks.
+
+    Data sets and modalities take turns; within one, axes, patients and targets not shown yet come first.
 
     Pictures are preferred; volumes are shown where a data set has nothing else. Reads the index only.
     """
     candidates = _candidates(store)
     _find_targets(store, candidates)
-    waiting: defaultdict[Group, list[_Candidate]] = defaultdict(list)
+    waiting: defaultdict[tuple[str, str], list[_Candidate]] = defaultdict(list)
     for candidate in candidates:
-        waiting[candidate.group].append(candidate)
-    chosen: list[_Candidate] = []
-    seen: set[str] = set()
-    patients: set[tuple[str, str]] = set()
-    while waiting and len(chosen) < count:
-        for group in sorted(waiting):
-            best = min(waiting[group], key=lambda candidate: _rank(candidate, seen, patients))
-            waiting[group].remove(best)
-            chosen.append(best)
-            seen |= best.targets
-            patients.add((best.group[0], best.patient))
-        waiting = defaultdict(list, {group: left for group, left in waiting.items() if left})
-    return [candidate.id for candidate in sorted(chosen[:count], key=lambda candidate: (candidate.group, candidate.id))]
+        waiting[candidate.group[:2]].append(candidate)
+    shown = _Shown()
+    while waiting and len(shown.chosen) < count:
+        for kind in sorted(waiting):
+            best = min(waiting[kind], key=shown.rank)
+            waiting[kind].remove(best)
+            shown.add(best)
+        waiting = defaultdict(list, {kind: left for kind, left in waiting.items() if left})
+    chosen = shown.chosen[:count]
+    return [candidate.id for candidate in sorted(chosen, key=lambda candidate: (candidate.group, candidate.id))]
 
 
 def windows_of(store: "Store", names: Sequence[str]) -> dict[str, tuple[float, ...]]:
@@ -56,20 +84,18 @@ def windows_of(store: "Store", names: Sequence[str]) -> dict[str, tuple[float, .
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    rows = store.cases.select(["id", "ndim", "window"])
-    mine = rows.filter(pc.is_in(rows["id"], pa.array(names, pa.string()))).to_pylist()
-    return {row["id"]: tuple(row["window"] or ()) if row["ndim"] == 3 else () for row in mine}
-
-
-def _rank(candidate: _Candidate, seen: set[str], patients: set[tuple[str, str]]) -> tuple[bool, int, int, str]:
-    known = (candidate.group[0], candidate.patient) in patients
-    return known, -len(candidate.targets - seen), -candidate.masks, candidate.id
+    wanted = pa.array(names, pa.string())
+    found: dict[str, tuple[float, ...]] = {}
+    for batch in store.scan("cases", ["id", "ndim", "window"]):
+        for row in batch.filter(pc.is_in(batch.column("id"), wanted)).to_pylist():
+            found[row["id"]] = tuple(row["window"]) if row["ndim"] == 3 else ()
+    return found
 
 
 def _candidates(store: "Store") -> list[_Candidate]:
     """The richest case of each patient, of the ``DEPTH`` richest patients of each group."""
     best: defaultdict[Group, dict[str, _Candidate]] = defaultdict(dict)
-    for batch in store.cases.to_batches(max_chunksize=65_536):
+    for batch in store.scan("cases", CASE_COLUMNS):
         for candidate in _richest(batch):
             mine = best[candidate.group]
             if candidate.patient not in mine or mine[candidate.patient].masks < candidate.masks:
@@ -110,7 +136,7 @@ def _find_targets(store: "Store", candidates: list[_Candidate]) -> None:
 
     by_id = {candidate.id: candidate for candidate in candidates}
     wanted = pa.array(by_id)
-    for batch in store.masks.to_batches(max_chunksize=65_536):
+    for batch in store.scan("masks", ["case", "target", "kind"]):
         mine = batch.filter(pc.and_(pc.is_in(batch.column("case"), wanted), pc.equal(batch.column("kind"), "gt")))
         for case, target in zip(mine.column("case").to_pylist(), mine.column("target").to_pylist(), strict=True):
             by_id[case].targets.add(target)

@@ -41,8 +41,9 @@ def picture_of(voxels: Array, channels: Sequence[str] = ("",), window: tuple[flo
         colour = voxels.shape[-1] == 3 and (not any(channels) or tuple(map(str.lower, channels)) in COLOUR_NAMES)
         plain = voxels if colour else voxels[..., 0]
     if plain.dtype != np.uint8 or window:
+        plain = plain.astype(np.float32)
         low, high = window or tuple(float(value) for value in np.percentile(plain, PERCENTILES))
-        scaled = (plain.astype(np.float32) - low) * (255.0 / (high - low) if high > low else 0.0)
+        scaled = (plain - low) * (255.0 / (high - low) if high > low else 0.0)
         plain = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     return np.repeat(plain[..., None], 3, -1) if plain.ndim == 2 else plain
 
@@ -268,7 +269,7 @@ def _counted(panel: str, count: int) -> str:
 
 def _captions(width: int, captions: Sequence[str]) -> Array:
     words = [(place * (width + GAP), 10, text, 15, INK) for place, text in enumerate(captions)]
-    return _write(len(captions) * (width + GAP), 20, words)
+    return _write(len(captions) * (width + GAP) - GAP, 20, words)
 
 
 def _label(picture: Array, title: str) -> Array:

@@ -1,14 +1,14 @@
 """A small store that has one of everything, for whatever reads stores."""
 
-from dataclasses import dataclass
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from imedbench.masks import MaskInfo, Masks
+from imedbench.store import PartWriter, Record, Store, StoreInfo, create_store, finish_store
 from imedbench.types import Case, Image, SourceGrid, Split
 
 PROBLEMS = (
@@ -95,79 +95,35 @@ def all_cases() -> list[Case]:
     ]
 
 
-@dataclass
-class MemoryStore:
-    """What `imedbench.store.Store` offers, held in memory."""
-
-    info: Any
-    cases: pa.Table
-    masks: pa.Table
-    problems: pa.Table
-    held: dict[str, Case]
-
-    @property
-    def ids(self) -> list[str]:
-        return list(self.held)
-
-    def __len__(self) -> int:
-        return len(self.held)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.held
-
-    def __getitem__(self, name: str) -> Case:
-        return self.held[name]
-
-    def image(self, name: str) -> Image:
-        return self.held[name].image
-
-    original = image
-
-    def case_masks(self, name: str) -> Masks:
-        return self.held[name].masks
-
-
-def memory_store(cases: list[Case], **settings: Any) -> MemoryStore:
-    """The cases as a store with one quarantined study."""
-    rows, masks = [], []
-    for case in cases:
-        plane = "/" in case.id
-        rows.append(
-            {
-                "id": case.id,
-                "dataset": case.dataset,
-                "study": case.study,
-                "patient": case.patient,
-                "split": case.split,
-                "modality": case.image.modality,
-                "ndim": len(case.image.grid),
-                "axis": 0 if plane else -1,
-                "shape": list(case.image.grid),
-                "channels": list(case.image.channels),
-                "window": [],
-                "gt": len(case.masks.of_kind("gt")),
-                "interactive": len(case.masks.of_kind("interactive")),
-                "original_array": "",
-            }
-        )
-        areas, size = case.masks.areas(), int(np.prod(case.masks.shape))
-        masks.extend(
-            {
-                "case": case.id,
-                "target": entry.target,
-                "kind": entry.kind,
-                "fraction": float(area / size),
-                "low": [0] * len(case.image.grid),
-            }
-            for entry, area in zip(case.masks.infos, areas, strict=True)
-        )
-    info = SimpleNamespace(
-        name="sample", recipe={"alpha": RECIPE}, settings={"build": {}, **settings}, version={"imedbench": "0"}
-    )
-    tables = (pa.Table.from_pylist(rows), pa.Table.from_pylist(masks), pa.Table.from_pylist(list(PROBLEMS)))
-    return MemoryStore(info, *tables, {case.id: case for case in cases})
+def write_store(path: Path, cases: Sequence[Case], **info: Any) -> Store:
+    """The cases as a store of two parts with one quarantined study."""
+    defaults = {"name": "sample", "recipe": {"alpha": RECIPE}, "settings": {}, "version": {"imedbench": "0.1.0"}}
+    create_store(path, StoreInfo(**defaults | info))
+    for part, held in enumerate((cases[:3], cases[3:])):
+        with PartWriter(path, part) as writer:
+            for case in held:
+                axis, index = (0, int(case.id[-4:])) if "/z" in case.id else (-1, -1)
+                writer.add(Record(case, axis, index, case.study if axis == 0 else ""))
+    finish_store(path, PROBLEMS)
+    return Store.open(path)
 
 
 @pytest.fixture(scope="session")
-def sample_store() -> MemoryStore:
-    return memory_store(all_cases(), counts=COUNTS, strangers={"odd name": 2})
+def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Store]:
+    """Called with cases, makes a store of them in a new folder."""
+
+    def make(cases: Sequence[Case], **info: Any) -> Store:
+        return write_store(tmp_path_factory.mktemp("store") / "sample", cases, **info)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sample_cases() -> list[Case]:
+    return all_cases()
+
+
+@pytest.fixture(scope="session")
+def sample_store(make_store: Callable[..., Store], sample_cases: list[Case]) -> Store:
+    settings = {"build": {"seed": 0}, "counts": COUNTS, "strangers": {"odd name": 2}}
+    return make_store(sample_cases, settings=settings)

@@ -99,7 +99,7 @@ def _targets(store: "Store") -> list[str]:
     import pyarrow.compute as pc
 
     found: set[str] = set()
-    for batch in store.masks.select(["target", "kind"]).to_batches():
+    for batch in store.scan("masks", ["target", "kind"]):
         truth = batch.filter(pc.equal(batch.column("kind"), "gt"))
         found.update(truth.column("target").unique().to_pylist())
     return sorted(found)

@@ -45,7 +45,7 @@ def file_name(case: str) -> str:
 
 def rows_of(store: "Store") -> Iterator[Row]:
     """All cases in the order of the store, from the index."""
-    for batch in store.cases.select(list(COLUMNS)).to_batches(max_chunksize=4096):
+    for batch in store.scan("cases", COLUMNS):
         for row in batch.to_pylist():
             yield Row(
                 row["id"],
@@ -93,9 +93,9 @@ def targets_of(store: "Store") -> dict[str, list[str]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    owners = store.cases.select(["id", "dataset"])
+    owners = pa.Table.from_batches(store.scan("cases", ["id", "dataset"]))
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for batch in store.masks.select(["case", "target", "kind"]).to_batches():
+    for batch in store.scan("masks", ["case", "target", "kind"]):
         truth = pa.Table.from_batches([batch.filter(pc.equal(batch.column("kind"), "gt"))])
         pairs = truth.group_by(["case", "target"]).aggregate([]).join(owners, "case", "id")
         for row in pairs.group_by(["dataset", "target"]).aggregate([]).to_pylist():

@@ -2,7 +2,6 @@ import contextlib
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image as Pillow
 from pycocotools import mask as reference
 from pycocotools.coco import COCO
 
+from imedbench.store import Store
 from imedbench.store.export import export_store
 
 # pycocotools is older than the second edition of numpy.
@@ -28,7 +28,7 @@ SA1B = {
 
 
 @pytest.fixture(scope="module")
-def folder(sample_store: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("coco") / "out"
     summary = export_store(sample_store, "coco", out)
     assert (summary.cases, summary.masks) == (4, 19)
@@ -37,7 +37,7 @@ def folder(sample_store: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_pycocotools_reads_the_annotations_and_finds_equal_masks(folder: Path, sample_store: Any) -> None:
+def test_pycocotools_reads_the_annotations_and_finds_equal_masks(folder: Path, sample_store: Store) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(folder / "annotations" / "instances_test.json")
     (image,) = coco.loadImgs(coco.getImgIds())
@@ -51,7 +51,7 @@ def test_pycocotools_reads_the_annotations_and_finds_equal_masks(folder: Path, s
         assert entry["area"] == expected.sum()
 
 
-def test_each_image_has_the_fields_of_sa1b(folder: Path, sample_store: Any) -> None:
+def test_each_image_has_the_fields_of_sa1b(folder: Path, sample_store: Store) -> None:
     content = json.loads((folder / "images" / "s1_z0001.json").read_text())
     assert content["image"] == {"image_id": 1, "width": 30, "height": 40, "file_name": "s1_z0001.png"}
     masks = sample_store["s1/z0001"].masks
@@ -79,6 +79,6 @@ def test_ids_are_unique_and_categories_the_same_in_every_split(folder: Path) -> 
     assert all(entry == categories[0] for entry in categories)
 
 
-def test_pictures_are_unchanged(folder: Path, sample_store: Any) -> None:
+def test_pictures_are_unchanged(folder: Path, sample_store: Store) -> None:
     assert np.array_equal(Pillow.open(folder / "images" / "s2.png"), sample_store["s2"].image.voxels)
     assert np.array_equal(Pillow.open(folder / "images" / "eye.1.png"), sample_store["eye.1"].image.voxels)

@@ -1,6 +1,5 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +7,13 @@ from PIL import Image as Pillow
 
 from imedbench.io import read_csr, read_image, read_regions
 from imedbench.masks import MaskInfo, Masks
+from imedbench.store import Store
 from imedbench.store.export import export_store
 from imedbench.store.export.imed361m import label_map
 
 
 @pytest.fixture(scope="module")
-def folder(sample_store: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("imed") / "out"
     summary = export_store(sample_store, "imed361m", out)
     # In each of three pictures the second and third mask cover parts of those below them.
@@ -40,7 +40,7 @@ def test_dataset_json_says_what_is_there(folder: Path) -> None:
     assert (folder / "beta" / "image" / "eye.1.png").is_file()
 
 
-def test_our_reader_finds_the_truth_again(folder: Path, sample_store: Any) -> None:
+def test_our_reader_finds_the_truth_again(folder: Path, sample_store: Store) -> None:
     (path,) = (folder / "alpha" / "label").glob("x___s2.*")
     image = read_image(folder / "alpha" / "image" / "s2.png")
     found = read_csr(path, image, {1: "liver", 2: "liver tumor", 3: "spleen"})
@@ -50,7 +50,7 @@ def test_our_reader_finds_the_truth_again(folder: Path, sample_store: Any) -> No
         assert np.array_equal(found[target], truth[target])
 
 
-def test_our_reader_finds_the_interactive_masks_again(folder: Path, sample_store: Any) -> None:
+def test_our_reader_finds_the_interactive_masks_again(folder: Path, sample_store: Store) -> None:
     image = read_image(folder / "alpha" / "image" / "s2.png")
     found = read_regions(folder / "alpha" / "imask" / "x___s2.npz", image)
     large, middle, small = sample_store["s2"].masks.of_kind("interactive")
@@ -69,7 +69,8 @@ def test_types_are_the_authors(folder: Path, shared_data: Path) -> None:
         assert {name: mine[name].dtype for name in mine} == {name: yours[name].dtype for name in yours}
     with np.load(folder / "alpha" / "imask" / "x___s2.npz") as regions:
         assert regions["arr_0"].dtype == np.uint8
-    assert Pillow.open(folder / "alpha" / "image" / "s2.png").mode == "RGB"
+    with Pillow.open(folder / "alpha" / "image" / "s2.png") as picture:
+        assert picture.mode == "RGB"
 
 
 def test_a_map_of_more_than_255_masks_has_a_wider_type() -> None:

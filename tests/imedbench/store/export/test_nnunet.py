@@ -1,6 +1,5 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -8,13 +7,14 @@ import pytest
 from PIL import Image as Pillow
 
 from imedbench.masks import MaskInfo, Masks
+from imedbench.store import Store
 from imedbench.store.export import export_store
 from imedbench.store.export.nnunet import label_map, labels_of, nifti_of
 from imedbench.types import Image
 
 
 @pytest.fixture(scope="module")
-def folder(sample_store: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("nnunet") / "out"
     summary = export_store(sample_store, "nnunet", out)
     assert summary.cases == 3
@@ -43,7 +43,7 @@ def test_folders_are_those_of_raw_version_2(folder: Path) -> None:
     ]
 
 
-def test_a_volume_has_its_own_intensities_and_the_grid_of_its_file(folder: Path, sample_store: Any) -> None:
+def test_a_volume_has_its_own_intensities_and_the_grid_of_its_file(folder: Path, sample_store: Store) -> None:
     case = sample_store["s1"]
     file = nib.load(folder / "Dataset502_Alpha" / "imagesTr" / "s1_0000.nii.gz")
     assert np.array_equal(file.affine, case.image.source.affine)
@@ -56,7 +56,7 @@ def test_a_volume_has_its_own_intensities_and_the_grid_of_its_file(folder: Path,
     assert label.shape == file.shape
 
 
-def test_labels_lie_on_the_right_voxels_as_regions(folder: Path, sample_store: Any) -> None:
+def test_labels_lie_on_the_right_voxels_as_regions(folder: Path, sample_store: Store) -> None:
     case = sample_store["s1"]
     content = json.loads((folder / "Dataset502_Alpha" / "dataset.json").read_text())
     numbers = case.image.source.to_canonical(
@@ -72,7 +72,7 @@ def test_labels_lie_on_the_right_voxels_as_regions(folder: Path, sample_store: A
     assert np.array_equal(written, numbers)
 
 
-def test_pictures_and_their_labels(folder: Path, sample_store: Any) -> None:
+def test_pictures_and_their_labels(folder: Path, sample_store: Store) -> None:
     content = json.loads((folder / "Dataset503_Beta2D" / "dataset.json").read_text())
     assert content["channel_names"] == {"0": "red", "1": "green", "2": "blue"}
     assert (content["labels"], content["numTraining"], content["file_ending"]) == (

@@ -3,13 +3,13 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from imedbench.masks import MaskInfo, Masks
+from imedbench.store import Store
 from imedbench.store.export import export_store
 from imedbench.store.export.webdataset import write
 
@@ -20,7 +20,7 @@ def members(path: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def folder(sample_store: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shards") / "out"
     summary = export_store(sample_store, "webdataset", out)
     assert (summary.cases, summary.masks) == (6, 28)
@@ -40,7 +40,7 @@ def test_one_shard_a_split_and_samples_of_consecutive_files(folder: Path) -> Non
     assert "eye_1.png" in members(folder / "sample-external-000000.tar")
 
 
-def test_samples_hold_what_the_store_does(folder: Path, sample_store: Any) -> None:
+def test_samples_hold_what_the_store_does(folder: Path, sample_store: Store) -> None:
     files = members(folder / "sample-train-000000.tar")
     case = sample_store["s1/z0001"]
     assert np.array_equal(Pillow.open(io.BytesIO(files["s1_z0001.png"])), case.image.voxels)
@@ -54,14 +54,14 @@ def test_samples_hold_what_the_store_does(folder: Path, sample_store: Any) -> No
     assert [entry["score"] for entry in facts["masks"]] == [info.score for info in case.masks.infos]
 
 
-def test_the_same_store_gives_the_same_bytes(folder: Path, sample_store: Any, tmp_path: Path) -> None:
+def test_the_same_store_gives_the_same_bytes(folder: Path, sample_store: Store, tmp_path: Path) -> None:
     export_store(sample_store, "webdataset", tmp_path / "again")
     for path in folder.iterdir():
         again = tmp_path / "again" / path.name
         assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(again.read_bytes()).digest()
 
 
-def test_a_full_shard_is_followed_by_another(sample_store: Any, tmp_path: Path) -> None:
+def test_a_full_shard_is_followed_by_another(sample_store: Store, tmp_path: Path) -> None:
     write(sample_store, tmp_path, lambda done, total: None, most=1)
     assert sorted(path.name for path in tmp_path.glob("*train*")) == [
         f"sample-train-{number:06d}.tar" for number in range(3)
