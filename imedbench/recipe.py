@@ -54,8 +54,21 @@ class Labels(_Strict):
     """Values of a map, besides 0, that are no target (void, unlabelled)."""
     target: str = ""
     """The target of files that hold just one, and whose path has no ``{target}``."""
+    optional: bool = False
+    """An image without such a file is used all the same."""
     separate: bool = False
     """In a map, each value is one object of `target` (cells, say) rather than a target of its own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbered(cls, fields: Any) -> Any:
+        """Makes numbers of the keys that JSON turned into text."""
+        if not isinstance(fields, dict) or fields.get("encoding", "map") not in KEYS:
+            return fields
+        names = fields.get("names")
+        if not isinstance(names, dict):
+            return fields
+        return fields | {"names": {_number_in(key): name for key, name in names.items()}}
 
     @model_validator(mode="after")
     def _complete(self) -> "Labels":
@@ -81,6 +94,10 @@ class Labels(_Strict):
         if self.separate and not (self.encoding == "map" and self.target):
             message = "separate needs a map, and the field target"
             raise ValueError(message)
+
+
+def _number_in(key: Any) -> Any:
+    return int(key) if isinstance(key, str) and re.fullmatch(r"-?\d+", key) else key
 
 
 class ListedStudy(_Strict):

@@ -50,14 +50,16 @@ def _read_labels(files: Sequence[LabelFile], labels: Labels, study: Study, image
 
 
 def _numbered(files: Sequence[LabelFile]) -> list[tuple[Path, str, int]]:
-    """The objects of each target counted from 1, in the order of their numbers in the file names."""
-    counts: dict[str, int] = {}
-    places = []
+    """The objects of each target, counted from 1 by the numbers in the file names; 0 for one that is alone."""
+    groups: dict[str, list[LabelFile]] = {}
     for file in sorted(files, key=lambda one: (one.target, one.instance, one.path)):
         if file.target:
-            counts[file.target] = counts.get(file.target, 0) + 1
-            places.append((file.path, file.target, counts[file.target]))
-    return places
+            groups.setdefault(file.target, []).append(file)
+    return [
+        (file.path, target, number if len(group) > 1 else 0)
+        for target, group in groups.items()
+        for number, file in enumerate(group, 1)
+    ]
 
 
 def _read_file(path: Path, labels: Labels, study: Study, image: Image) -> Masks:

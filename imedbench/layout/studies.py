@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -201,11 +201,11 @@ def _study(tree: Tree, recipe: Recipe, name: str, one: _Gathered) -> Iterator[St
         fact = f"the channel {', '.join(lacking)} has no file"
         yield _problem(name, first, fact, "add it, or remove the study")
         return
-    if recipe.labels and not one.labels:
-        looked = " or ".join(labels.path for labels in recipe.labels)
-        yield _problem(
-            name, first, f"no label file belongs to this image (looked for {looked})", "add it, or remove it"
-        )
+    sources = {label.source for label in one.labels}
+    bare = [labels.path for index, labels in enumerate(recipe.labels) if index not in sources and not labels.optional]
+    if bare:
+        fact = f"no label file belongs to this image (looked for {' and '.join(bare)})"
+        yield _problem(name, first, fact, "add it, remove the image, or write `optional: true` in the recipe's labels")
         return
     patient = one.values.get("patient", name)
     owner = _patient(recipe, name, patient)
@@ -256,9 +256,15 @@ def _series(study: Study) -> Iterator[Study | Problem]:
         # An empty folder is refused by the reader, which knows best what to say.
         yield study
         return
-    for number, series in enumerate(sorted(scans, key=lambda one: one.uid), 1):
+    homes = [{path.parent for path in series.paths} for series in scans]
+    for series, home in zip(scans, homes, strict=True):
+        # The end of the UID tells series of one description apart, and stays when others are added.
         said = re.sub(r"\W+", "-", series.description).strip("-").lower() or "series"
-        yield Study(f"{study.id}_{number:02d}-{said}", study.patient, study.images, study.labels, None, "", series)
+        part = replace(study, id=f"{study.id}_{said}_{series.uid[-8:]}")
+        if len(home) == 1 and sum(home == other for other in homes) == 1:
+            yield replace(part, images=(next(iter(home)),))
+        else:
+            yield replace(part, series=series)
 
 
 def _listed(tree: Tree, recipe: Recipe) -> Iterator[Study | Problem]:

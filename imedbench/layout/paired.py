@@ -1,0 +1,296 @@
+"""Folders where an image and its labels are known by their names: twin folders, endings, SA-Med2D's masks."""
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imedbench.errors import BadRecipe, printable
+from imedbench.io.images import suffix_of
+from imedbench.layout.contents import channel_names, describe_labels
+from imedbench.layout.inventory import (
+    IMAGE_WORDS,
+    LABEL_WORDS,
+    SPLIT_FOLDERS,
+    Finding,
+    Inventory,
+    common_start,
+    folder_of,
+    last_step,
+    split_name,
+    stem_of,
+)
+
+NUMBERED = re.compile(r"_\d{4}$")
+"""The channel number that nnU-Net puts at the end of an image's name."""
+FEW_FILES = 200
+"""Up to so many images and labels are paired by their grids."""
+Pattern = str
+
+
+def from_npz(inventory: Inventory) -> Finding | None:
+    """Archives that hold an image and its mask together."""
+    if any(suffix_of(Path(unit)) != ".npz" for unit in inventory.units):
+        return None
+    from imedbench.io.arrays import IMAGE_NAMES, LABEL_NAMES, members
+
+    with members(inventory.root / inventory.units[0]) as held:
+        both = [name for names in (IMAGE_NAMES, LABEL_NAMES) for name in names if name in held]
+        names = set(held)
+    if not names & set(LABEL_NAMES) or len(both) < 2:
+        return None
+    pattern = _generalised(inventory.units)
+    labels, reasons = describe_labels(inventory.root, inventory.units, pattern)
+    told = ", ".join(sorted(names))
+    return Finding(
+        {"images": pattern, "labels": [labels]}, [f"Each .npz holds an image and its mask ({told}).", *reasons]
+    )
+
+
+def from_names(inventory: Inventory) -> Finding | None:
+    """Images and labels whose names have a text in common: the study."""
+    if not inventory.labels or not inventory.images:
+        return None
+    owners = _owners(inventory.images, inventory.labels)
+    if owners is None:
+        return None
+    images: dict[Pattern, list[str]] = {}
+    labels: dict[Pattern, list[str]] = {}
+    for label, (image, study) in owners.items():
+        images.setdefault(_image_pattern(image, study), []).append(image)
+        labels.setdefault(_label_pattern(label, study), []).append(label)
+    labels = _folded(labels)
+    if len(images) > 1 or len(labels) > 8:
+        return None
+    pattern = next(iter(images))
+    fields: dict[str, Any] = {"images": _channels(inventory, pattern), "labels": []}
+    shared = "An image and its label share a name" if "{study}" in pattern else "There is one image, so all is its own"
+    reasons = [f"{shared}: images {pattern}, labels {', '.join(labels)}."]
+    for pattern, units in labels.items():
+        described, why = _described(inventory, pattern, units)
+        fields["labels"].append(described)
+        reasons.extend(why)
+    return Finding(fields, reasons)
+
+
+def from_grids(inventory: Inventory) -> Finding | None:
+    """Images and labels whose names do not agree, paired where only one image has a label's grid.
+
+    Raises:
+        BadRecipe: a label's grid is that of no image, or of several.
+    """
+    from imedbench.io import peek
+
+    if not inventory.labels or not inventory.images or len(inventory.units) > FEW_FILES:
+        return None
+    grids = {
+        unit: peek(inventory.root / unit).shape for unit in inventory.units if unit not in dict(inventory.dicom_labels)
+    }
+    listed: dict[str, list[str]] = {image: [] for image in inventory.images}
+    for label in inventory.labels:
+        fitting = [image for image in inventory.images if grids.get(image) == grids.get(label)]
+        if len(fitting) != 1:
+            told = f"{len(fitting)} images have its grid" if fitting else "no image has its grid"
+            message = (
+                f"{printable(inventory.root / label)}: which image this label belongs to cannot be told, because their "
+                f"names share no text and {told}; write a recipe that lists them under `studies`, each with its id, "
+                "images and labels."
+            )
+            raise BadRecipe(message)
+        listed[fitting[0]].append(label)
+    return _list_of(inventory, listed)
+
+
+def _list_of(inventory: Inventory, listed: Mapping[str, Sequence[str]]) -> Finding:
+    from imedbench.layout.contents import modality_in
+
+    reasons = ["The names of images and labels share no text, so each label was given to the one image of its grid."]
+    studies = []
+    for image, labels in listed.items():
+        study = re.sub(r"[^A-Za-z0-9_.-]+", "_", split_name(image)[0])
+        studies.append({"id": study, "images": [image], "labels": list(labels), "modality": modality_in([image])})
+        reasons.append(f"{image}: {', '.join(labels) if labels else 'no label'}.")
+    most = max(len(labels) for labels in listed.values())
+    entries = []
+    for number in range(most):
+        units = [labels[number] for labels in listed.values() if len(labels) > number]
+        described, why = describe_labels(inventory.root, units, "its label")
+        entries.append(described | {"path": ""})
+        reasons.extend(why)
+    return Finding({"studies": studies, "labels": entries}, reasons)
+
+
+def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
+    """The image of each label and the study both are of; None where a label has none."""
+    if len(images) == 1 and not _same_study(images, labels):
+        # One image only: all labels are of it, and no placeholder is needed.
+        return dict.fromkeys(labels, (images[0], ""))
+    studies = {_study_of(image): image for image in images}
+    by_words = {_bare(study): (study, image) for study, image in studies.items()}
+    owners = {}
+    for label in labels:
+        stem = stem_of(label)
+        study = _longest_start(stem, studies)
+        if study is not None:
+            owners[label] = (studies[study], study)
+            continue
+        found = by_words.get(_bare(stem))
+        if found is None:
+            return None
+        owners[label] = (found[1], _common_text(stem_of(found[1]), stem))
+    return owners
+
+
+def _same_study(images: Sequence[str], labels: Sequence[str]) -> bool:
+    study = _study_of(images[0])
+    return all(stem_of(label).startswith(study) or _bare(stem_of(label)) == _bare(study) for label in labels)
+
+
+def _study_of(image: str) -> str:
+    return NUMBERED.sub("", stem_of(image)) if image.lower().endswith((".nii.gz", ".nii")) else stem_of(image)
+
+
+def _longest_start(stem: str, studies: Container[str]) -> str | None:
+    """The longest study that the stem begins with, up to the end of a word."""
+    for end in range(len(stem), 0, -1):
+        if stem[:end] in studies and (end == len(stem) or not stem[end].isalnum()):
+            return stem[:end]
+    return None
+
+
+def _bare(stem: str) -> str:
+    """A stem without the words for image and label."""
+    kept = [word for word in re.split(r"[^a-z0-9]+", stem.lower()) if word and word not in IMAGE_WORDS]
+    return "_".join(word for word in kept if not LABEL_WORDS.fullmatch(word))
+
+
+def _common_text(first: str, second: str) -> str:
+    """The longest text that both begin or end with, without separators at its ends."""
+    start = "".join(common_start([first, second]))
+    end = "".join(common_start([first[::-1], second[::-1]]))[::-1]
+    return max(start, end, key=len).strip("_-. ")
+
+
+def _in_folders(unit: str) -> str:
+    """The folder of a unit as a pattern: train, val and test stand for any."""
+    steps = folder_of(unit).split("/")[:-1]
+    return "".join("{any}/" if step.lower() in SPLIT_FOLDERS else f"{step}/" for step in steps)
+
+
+def _image_pattern(image: str, study: str) -> Pattern:
+    name = last_step(image)
+    return _in_folders(image) + (name.replace(study, "{study}", 1) if study else name)
+
+
+def _label_pattern(label: str, study: str) -> Pattern:
+    stem, ending = split_name(last_step(label))
+    return _in_folders(label) + (stem.replace(study, "{study}", 1) if study else stem) + ending
+
+
+def _folded(labels: Mapping[Pattern, list[str]]) -> dict[Pattern, list[str]]:
+    """Patterns that differ in what follows the study become one: a target, an instance, or both."""
+    tails: dict[tuple[str, str], dict[str, list[str]]] = {}
+    folded: dict[Pattern, list[str]] = {}
+    for pattern, units in labels.items():
+        if "{study}" not in pattern:
+            folded[pattern] = units
+            continue
+        stem, ending = split_name(pattern)
+        before, _, tail = stem.partition("{study}")
+        tails.setdefault((before, ending), {})[tail] = units
+    for (before, ending), group in tails.items():
+        shape = _tail_of(list(group)) if len(group) > 1 else next(iter(group))
+        units = [unit for some in group.values() for unit in some]
+        folded[f"{before}{{study}}{shape}{ending}"] = units
+    return folded
+
+
+def _tail_of(tails: Iterable[str]) -> str:
+    if all(re.fullmatch(r"[_-]\d+", tail) for tail in tails):
+        return "_{instance}"
+    if all(re.fullmatch(r"_.+_\d+", tail) for tail in tails):
+        return "_{target}_{instance}"
+    return "_{target}"
+
+
+def _described(inventory: Inventory, pattern: Pattern, units: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    encoding = dict(inventory.dicom_labels).get(units[0])
+    if encoding:
+        return {"path": pattern, "encoding": encoding}, [f"{pattern}: {encoding} names its own targets."]
+    if "{target}" in pattern or "{instance}" in pattern:
+        targets = "" if "{target}" in pattern else "foreground"
+        kind = "instances" if "{instance}" in pattern else "files"
+        reason = f"{pattern}: one file {'an object' if kind == 'instances' else 'a target'}."
+        if targets:
+            reason = f"{reason[:-1]}; write what it is into the field target."
+        return {"path": pattern, "encoding": kind} | ({"target": targets} if targets else {}), [reason]
+    return describe_labels(inventory.root, units, pattern)
+
+
+def _channels(inventory: Inventory, pattern: Pattern) -> str | dict[str, str]:
+    """The image pattern, or one a channel where nnU-Net's numbers are in the names."""
+    if not re.search(r"\{study\}_0000\.", pattern):
+        return pattern
+    start = pattern.replace("{study}", "").split("_0000")[0]
+    found = [_number(unit) for unit in inventory.images if unit.startswith(start)]
+    numbers = sorted({number for number in found if number})
+    if len(numbers) < 2:
+        return pattern
+    patterns = [pattern.replace("_0000", f"_{number}") for number in numbers]
+    return dict(zip(channel_names(patterns), patterns, strict=True))
+
+
+def _number(unit: str) -> str:
+    found = re.search(r"_(\d{4})$", stem_of(unit))
+    return found[1] if found else ""
+
+
+def _generalised(units: Sequence[str]) -> Pattern:
+    """The pattern of units that are all images: their name is the study."""
+    _, ending = split_name(last_step(units[0]))
+    folders = {folder_of(unit) for unit in units}
+    if len(units) == 1:
+        return units[0]
+    if len(folders) == 1:
+        return f"{folders.pop()}{{study}}{ending}"
+    depths = {folder.count("/") for folder in folders}
+    if len(depths) > 1:
+        message = "the images lie at different depths; give a folder where they do not, or write a recipe."
+        raise BadRecipe(message)
+    return "{patient}/" + "{any}/" * (depths.pop() - 1) + f"{{study}}{ending}"
+
+
+def only_images(inventory: Inventory) -> Finding | None:
+    """Images without labels."""
+    if inventory.labels:
+        return None
+    series = [unit for unit in inventory.units if unit.endswith("/")]
+    if series:
+        pattern = "./" if series == ["./"] else "{study}/"
+        what = "this folder is" if pattern == "./" else "each sub-folder holds"
+        return Finding({"images": pattern}, [f"DICOM files and no labels: {what} one or more series."])
+    endings = {split_name(last_step(unit))[1] for unit in inventory.units}
+    if len(endings) > 1:
+        message = (
+            f"{printable(inventory.root)}: images of several kinds ({', '.join(sorted(endings))}) and no "
+            "labels; write a recipe that names one pattern, or split the folder."
+        )
+        raise BadRecipe(message)
+    _refuse_hidden_labels(inventory)
+    return Finding({"images": _generalised(inventory.units)}, ["Images and no labels."])
+
+
+def _refuse_hidden_labels(inventory: Inventory) -> None:
+    """Refuses images of which some may be labels of the others, though no word says so."""
+    stems = Counter(stem_of(unit) for unit in inventory.units)
+    twins = [stem for stem, count in stems.items() if count > 1]
+    longer = [stem for stem in stems if _longest_start(stem, stems.keys() - {stem})]
+    if 2 * len(twins) < len(stems) and 2 * len(longer) < len(stems):
+        return
+    example = (twins or longer)[0]
+    message = (
+        f"{printable(inventory.root)}: several files share the name of {example!r}, so some may be labels of others, but "
+        "no word in their paths says which; write a recipe with a pattern for images and one for labels."
+    )
+    raise BadRecipe(message)
