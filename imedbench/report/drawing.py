@@ -1,5 +1,6 @@
 """Cases drawn as pictures: overlays, panels with a legend, contact sheets. Everything comes back as uint8 RGB."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -77,7 +78,7 @@ def overlay(picture: Array, masks: Masks, colours: Sequence[Colour]) -> Array:
     opacities = fills(masks)
     outlines = []
     for index in np.argsort(-masks.areas(), kind="stable"):
-        dense = masks.decode(index).view(np.uint8) * 255
+        dense: Array = masks.decode(index).view(np.uint8) * 255
         if dense.shape != (height, width):
             dense = cv2.resize(dense, (width, height), interpolation=cv2.INTER_LINEAR)
         inside = (dense > 127).view(np.uint8)
@@ -134,9 +135,8 @@ def draw_case(case: Case, window: tuple[float, ...] = (), targets: Sequence[str]
         targets: all targets of the store, so that colours are the same in every picture of it.
     """
     look = Look(target_colours({*targets, *case.masks.targets}), case.image.channels, _shown(case.image, window))
-    counts = {"picture": -1} | {
-        name: len(case.masks.of_kind(kind)) for name, kind in (("truth", "gt"), ("interactive", "interactive"))
-    }
+    kinds = Counter(info.kind for info in case.masks.infos)
+    counts = {"picture": -1, "truth": kinds["gt"], "interactive": kinds["interactive"]}
     counts = {name: count for name, count in counts.items() if count}
     views = views_of(case.image, case.masks)
     extent_mm = max(length * step for length, step in zip(case.image.grid, case.image.spacing_mm, strict=True))

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imedbench.store.reader import Store
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -21,7 +23,8 @@ PROJECT = "https://github.com/imedbench/imedbench"
 # Terms of the vocabulary, and those whose values need care: the context that section "Appendix 1" recommends.
 TERMS = (
     "citeAs column equivalentProperty extract field fileProperty fileObject fileSet format includes isLiveDataset "
-    "jsonPath key md5 parentField path recordSet references regex repeated replace separator source subField transform"
+    "jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator source "
+    "subField transform"
 )
 CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -46,42 +49,40 @@ REFERENCES = {"masks/case": "cases/id"}
 
 
 def write_croissant(store: Path) -> Path:
-    """Writes ``croissant.json`` of a finished store; returns where."""
+    """Writes ``croissant.json`` into the folder of a finished store; returns its path.
+
+    Raises:
+        BadStore: there is no finished store.
+    """
     path = store / FILE
     partial = path.with_name(f".{FILE}.partial")
-    partial.write_text(json.dumps(describe(store), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(describe(Store.open(store)), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(path)
     return path
 
 
-def describe(store: Path) -> dict[str, Any]:
-    """The metadata of a finished store as JSON-LD.
-
-    Raises:
-        BadStore: it is none.
-    """
-    from imedbench.store.writer import root_attributes
-
-    facts = root_attributes(store)["info"]
-    recipes = list(facts["recipe"].values())
+def describe(store: Store) -> dict[str, Any]:
+    """The metadata of a store as JSON-LD."""
+    info = store.info
+    recipes = list(info.recipe.values())
     # The group's metadata is the last thing that a build writes.
-    finished = datetime.fromtimestamp((store / "zarr.json").stat().st_mtime, UTC)
+    finished = datetime.fromtimestamp((store.path / "zarr.json").stat().st_mtime, UTC)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": facts["name"],
-        "description": _description(facts["name"], recipes),
+        "name": info.name,
+        "description": _description(info.name, recipes),
         "license": _licences(recipes),
         "url": _first(recipes, "url") or PROJECT,
-        "creator": [_creator(recipe) for recipe in recipes] or [{"@type": "sc:Organization", "name": facts["name"]}],
+        "creator": [_creator(recipe) for recipe in recipes] or [{"@type": "sc:Organization", "name": info.name}],
         "datePublished": finished.date().isoformat(),
-        "version": str(facts["version"].get("imedbench", "1.0.0")),
+        "version": str(info.version.get("imedbench", "1.0.0")),
         "citeAs": "\n".join(recipe["citation"] for recipe in recipes if recipe.get("citation")),
         "keywords": ["medical imaging", "interactive segmentation", *_modalities(recipes)],
         "isLiveDataset": False,
-        "distribution": [*(_file(store, f"{name}.parquet") for name in TABLES), _arrays()],
-        "recordSet": [_records(store, name) for name in TABLES],
+        "distribution": [*(_file(store.path, f"{name}.parquet") for name in TABLES), _arrays()],
+        "recordSet": [_records(store.path, name) for name in TABLES],
     }
 
 
@@ -129,7 +130,8 @@ def _file(store: Path, name: str) -> dict[str, Any]:
         "name": name,
         "contentUrl": name,
         "contentSize": f"{path.stat().st_size} B",
-        "encodingFormat": "application/vnd.apache.parquet",
+        # The registered application/vnd.apache.parquet is not what the reference reader knows.
+        "encodingFormat": "application/x-parquet",
         "sha256": digest,
     }
 

@@ -239,8 +239,8 @@ def nifti_of(voxels: Array, image: Image) -> bytes:
         rows, columns = image.spacing_mm[-2:]
         affine = np.diag([columns, rows, 1.0, 1.0])
     kind = WIDER.get(voxels.dtype.name, voxels.dtype.name)
-    file = nib.Nifti1Image(np.asarray(turned, kind), affine)
-    file.header.set_xyzt_units("mm")
+    file = nib.Nifti1Image(np.asarray(turned, kind), affine)  # type: ignore[no-untyped-call]
+    file.header.set_xyzt_units("mm")  # type: ignore[no-untyped-call]
     # The gzip header holds no time, so that the same case gives the same file.
     return gzip.compress(file.to_bytes(), compresslevel=5, mtime=0)
 
