@@ -133,8 +133,8 @@ def _paint_liver(canvas: Canvas, torso: Torso) -> Field:
 
 
 def _paint_spleen(canvas: Canvas, torso: Torso) -> None:
-    region, distance = canvas.ellipsoid((20, -32, -94), (52, 48, 34), (-24, 0, 10))
-    hollow = ellipsoid_distance(region, (14, 6, -50), (56, 40, 27), (-24, 0, 0))
+    region, distance = canvas.ellipsoid((18, -32, -93), (60, 54, 38), (-24, 0, 10))
+    hollow = ellipsoid_distance(region, (14, 6, -48), (56, 40, 25), (-24, 0, 0))
     distance = shared(distance, -hollow, 10)
     distance = shared(distance, shared(torso.cavity[region.box] + 5, torso.above[region.box] + 4, 8), 8)
     distance += 1.2 * canvas.rough[region.box]
@@ -327,6 +327,7 @@ def _paint_lesions(canvas: Canvas, liver: Field, rng: np.random.Generator, findi
         radii = (radius * rng.uniform(0.8, 1.1), radius * rng.uniform(0.8, 1.1), radius)
         region, distance = canvas.ellipsoid(centre, radii)
         distance += 0.12 * radius * canvas.rough[region.box] + 0.5 * canvas.mottle[region.box]
+        distance = np.maximum(distance, liver[region.box] + 1)
         core = 58 + 26 * np.exp(-((distance / 4) ** 2)) + 5 * canvas.mottle[region.box]
         canvas.paint(region.box, distance, core, "liver tumor")
         painted += 1

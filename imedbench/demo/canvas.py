@@ -114,8 +114,8 @@ class Canvas:
     def at(self, field: Field, point: Iterable[float]) -> float:
         """The value of a field at a place in anatomical millimetres (the bending aside)."""
         place = (
-            int(np.clip(np.searchsorted(axis, value * self.size), 0, len(axis) - 1))
-            for axis, value in zip(self.axes, point, strict=False)
+            int(np.clip(round((value * self.size - axis[0]) / step), 0, len(axis) - 1))
+            for axis, step, value in zip(self.axes, self.spacing_mm, point, strict=False)
         )
         return float(field[tuple(place)])
 

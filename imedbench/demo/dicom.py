@@ -110,8 +110,17 @@ def write_segmentation(path: Path, slices: list[Any], labels: NDArray[np.uint8],
         device_serial_number="1",
         series_description="Truth of the phantom",
     )
-    # The hour of writing would make each run's file another one.
-    segmentation.ContentDate = segmentation.InstanceCreationDate = slices[0].StudyDate
-    segmentation.ContentTime = segmentation.InstanceCreationTime = slices[0].StudyTime
+    _make_timeless(segmentation, slices[0])
     path.parent.mkdir(parents=True, exist_ok=True)
     segmentation.save_as(path)
+
+
+def _make_timeless(segmentation: Any, first: Any) -> None:
+    """Replaces what would make each run's file another one: the hour of writing and a random identifier."""
+    segmentation.ContentDate = segmentation.InstanceCreationDate = first.StudyDate
+    segmentation.ContentTime = segmentation.InstanceCreationTime = first.StudyTime
+    for device in segmentation.ContributingEquipmentSequence:
+        if "ContributionDateTime" in device:
+            device.ContributionDateTime = first.StudyDate + first.StudyTime
+    for dimension in (*segmentation.DimensionOrganizationSequence, *segmentation.DimensionIndexSequence):
+        dimension.DimensionOrganizationUID = _uid(first.PatientID, "dimensions")
