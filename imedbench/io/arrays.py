@@ -121,9 +121,8 @@ def _chosen(path: Path, held: Mapping[str, Member], names: Sequence[str]) -> str
     candidates = [name for name in held if name not in FACTS]
     named = [name for name in names if name in candidates]
     if not named and len(candidates) != 1:
-        fact = (
-            f"holds the arrays {', '.join(sorted(held)) or 'of no name'}, none of which is called {' or '.join(names)}"
-        )
+        found = f"holds the arrays {', '.join(sorted(held))}" if held else "holds no array"
+        fact = f"{found}, and none called {' or '.join(names)}"
         raise BadInput(path, fact, "rename the one that is meant")
     name = (named or candidates)[0]
     check_dtype(path, held[name].dtype)

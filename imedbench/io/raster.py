@@ -57,12 +57,14 @@ def read(path: Path, palette: Palette = "colour") -> Image:
 def peek(path: Path) -> Header:
     """The header's facts; no pixel is decoded."""
     with _opened(path) as source:
-        height, width = source.height, source.width
-        if source.getexif().get(ORIENTATION, 1) > 4:
-            height, width = width, height
         channels = 1 if source.mode in GREY else 3
         dtype = "uint16" if _deep_colour(source) else DTYPES.get(source.mode, "uint8")
         count, spacing_mm = _count(source), _spacing_mm(source)
+        height, width = source.height, source.width
+        # Pillow decodes a whole PNG in search of an orientation that its header does not have.
+        headed = source.format != "PNG" or "exif" in source.info
+        if headed and source.getexif().get(ORIENTATION, 1) > 4:
+            height, width = width, height
     if count == 1:
         return Header((height, width), channels, dtype, spacing_mm[1:])
     return Header((count, height, width), channels, dtype, spacing_mm)
@@ -119,6 +121,8 @@ def _pixels(page: "Picture", palette: Palette) -> Array:
     if page.mode in {"P", "PA"} and palette == "index":
         numbers = np.asarray(page)
         return numbers if numbers.ndim == 2 else numbers[..., 0]
+    if page.mode == "1":
+        return np.asarray(page.convert("L")) // 255
     if page.mode in {"LA", "La"}:
         return np.asarray(page)[..., 0]
     if page.mode in {"RGB", "RGBA", "RGBX"}:

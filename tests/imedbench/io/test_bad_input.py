@@ -172,7 +172,11 @@ def test_wrong_dtype(nifti: Callable[..., Path], tmp_path: Path, refused: Any) -
         read_image(nifti(voxels=np.zeros(SHAPE, np.complex64)))
     with refused(nifti(datatype=(999, 0)), "unknown NIfTI data type 999"):
         read_image(nifti(datatype=(999, 0)))
-    for name, array in {"a": np.zeros(SHAPE, complex), "b": np.array([["x", "y"]]), "c": np.zeros((2, 2), "M8[s]")}.items():
+    for name, array in {
+        "a": np.zeros(SHAPE, complex),
+        "b": np.array([["x", "y"]]),
+        "c": np.zeros((2, 2), "M8[s]"),
+    }.items():
         np.save(tmp_path / f"{name}.npy", array)
         with refused(tmp_path / f"{name}.npy", "not plain integers"):
             read_image(tmp_path / f"{name}.npy")
@@ -445,7 +449,10 @@ def test_encrypted_dicom(tmp_path: Path, write_series: Any, refused: Any) -> Non
 
 def test_a_missing_slice(tmp_path: Path, write_series: Any, refused: Any) -> None:
     for paths, fact in (
-        ([0, 1, 2, 3, 5, 6], r"has 1 missing slice between the positions -21 and -15 mm, where it steps 6 mm and elsewhere 3 mm"),
+        (
+            [0, 1, 2, 3, 5, 6],
+            r"has 1 missing slice between the positions -21 and -15 mm, where it steps 6 mm and",
+        ),
         ([0, 1, 5, 6, 7], r"has 3 missing slices between the positions -27 and -15 mm"),
     ):
         folder = tmp_path / str(len(fact))

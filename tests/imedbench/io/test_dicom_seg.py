@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom", "ignore::
 def write_seg(path: Path, slices: list[Path], pixels: np.ndarray, labels: list[str], **settings: Any) -> None:
     """``pixels`` (slice, row, column[, segment]), in the order of ``slices``."""
     import highdicom as hd
-    from highdicom.seg import Segmentation, SegmentDescription, SegmentationTypeValues
+    from highdicom.seg import Segmentation, SegmentationTypeValues, SegmentDescription
     from pydicom.sr.codedict import codes
 
     algorithm = hd.AlgorithmIdentificationSequence("hand", codes.DCM.ArtificialIntelligence, "1")
@@ -78,7 +78,7 @@ def test_kinds(tmp_path: Path, series: list[Path], solid: np.ndarray, kind: str)
     assert np.array_equal(masks["liver"], on_image(solid))
 
 
-def test_rows_of_odd_length_are_unpacked(tmp_path: Path, blob: np.ndarray, solid: np.ndarray, write_series: Any) -> None:
+def test_rows_of_odd_length(tmp_path: Path, blob: np.ndarray, solid: np.ndarray, write_series: Any) -> None:
     slices = write_series(tmp_path / "ct", blob[:, :19, :13])
     write_seg(tmp_path / "seg.dcm", slices, solid[:, :19, :13].astype(np.uint8), ["liver"])
     masks = read_dicom_seg(tmp_path / "seg.dcm", read_image(tmp_path / "ct"))
