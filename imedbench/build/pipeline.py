@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -32,7 +33,7 @@ from imedbench.build.plan import (
 from imedbench.build.staging import Piece, save_piece
 from imedbench.build.tasks import WORK, BuildSettings, Task, assemble, notes_path, piece_path, run_task
 from imedbench.errors import BadStore
-from imedbench.store import StoreInfo, create_store, finish_store, finished_parts
+from imedbench.store import Store, StoreInfo, create_store, finish_store, finished_parts
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -66,7 +67,6 @@ class BuildSummary:
 
     store: Path
     report: Path
-    images: int
     problems: tuple[dict[str, str], ...]
 
 
@@ -97,7 +97,8 @@ def build_store(
         if missing:
             with _client(workers, out / WORK / "workers") as client:
                 _Crew(client, plan, _Job(tuple(sources), out, settings, workers, progress)).run(missing)
-        return _finish(out, plan, sources, settings)
+        problems = _finish(out, plan, sources, settings)
+        return BuildSummary(out, _report(out, progress), problems)
 
 
 @contextlib.contextmanager
@@ -122,7 +123,7 @@ class _Crew:
         from distributed import as_completed
 
         self.client, self.plan, self.job = client, plan, job
-        self.running = as_completed([])
+        self.running = as_completed([], loop=client.loop)  # type: ignore[no-untyped-call]
         self.tasks: dict[str, tuple[Part, Task]] = {}
         self.left: dict[int, int] = {}
         self.done = 0
@@ -212,7 +213,8 @@ def _outcome(future: "Future", task: Task) -> int:
         return len(problems)
 
 
-def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSettings) -> BuildSummary:
+def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSettings) -> tuple[dict[str, str], ...]:
+    """Declares the store complete; returns the studies that could not be used."""
     problems = list(plan.problems)
     counts: Counter[str] = Counter()
     strangers: Counter[str] = Counter()
@@ -224,7 +226,20 @@ def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSet
     problems.extend(_gone(plan, sources))
     create_store(out, _info(sources, settings, counts=dict(counts), strangers=dict(strangers)))
     finish_store(out, problems)
-    return BuildSummary(out, plan.images, tuple(problems))
+    shutil.rmtree(out / WORK / "workers", ignore_errors=True)
+    return tuple(problems)
+
+
+def _report(out: Path, progress: Callable[[Progress], None]) -> Path:
+    """Writes the page and the Croissant description of a finished store; returns the page."""
+    from imedbench.report.store import write_report
+    from imedbench.store.croissant import write_croissant
+
+    store = Store.open(out)
+    page = out / "report.html"
+    write_report(store, page, advance=lambda done, total: progress(Progress("finish", done, total, 0)))
+    write_croissant(out)
+    return page
 
 
 def _gone(plan: Plan, sources: Sequence[Source]) -> Iterator[dict[str, str]]:

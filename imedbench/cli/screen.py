@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from imedbench.build.pipeline import BuildSummary, Progress
     from imedbench.recipe import Recipe
 
-STAGES = {"survey": "Surveying studies", "images": "Building images", "finish": "Finishing the store"}
+STAGES = {
+    "raw": "Writing raw data",
+    "survey": "Surveying studies",
+    "images": "Building images",
+    "finish": "Finishing the store",
+}
 console = Console(highlight=False)
 
 

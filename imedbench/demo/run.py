@@ -1,0 +1,28 @@
+"""The demo: raw files that need no network, a store built from them, a report about it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from imedbench.build.pipeline import BuildSummary, Progress, Workers, build_store
+from imedbench.build.plan import Source
+from imedbench.build.proposals import settings_for
+from imedbench.build.tasks import BuildSettings
+from imedbench.demo.raw import write_raw
+
+MODEL = "lite-medsam"
+
+
+def run_demo(
+    out: Path, *, small: bool = False, workers: Workers | None = None, progress: Callable[[Progress], None]
+) -> BuildSummary:
+    """Writes ``out/raw`` and builds ``out/store`` from it; what is there already is kept.
+
+    Raises:
+        ImedbenchError: the packages that hold the brain images are not installed.
+    """
+    laid_out = write_raw(
+        out / "raw", small=small, progress=lambda _, done, total: progress(Progress("raw", done, total, 0))
+    )
+    sources = [Source(folder, recipe) for folder, recipe in laid_out]
+    settings = BuildSettings(name="demo", proposals=settings_for(MODEL))
+    return build_store(sources, out / "store", settings, workers=workers, progress=progress)
