@@ -151,9 +151,9 @@ def _study_of(image: str) -> str:
     return NUMBERED.sub("", stem_of(image)) if image.lower().endswith((".nii.gz", ".nii")) else stem_of(image)
 
 
-def _longest_start(stem: str, studies: Container[str]) -> str | None:
-    """The longest study that the stem begins with, up to the end of a word."""
-    for end in range(len(stem), 0, -1):
+def _longest_start(stem: str, studies: Container[str], longest: int | None = None) -> str | None:
+    """The longest study, of at most so many characters, that the stem begins with, up to the end of a word."""
+    for end in range(len(stem) if longest is None else longest, 0, -1):
         if stem[:end] in studies and (end == len(stem) or not stem[end].isalnum()):
             return stem[:end]
     return None
@@ -285,12 +285,12 @@ def _refuse_hidden_labels(inventory: Inventory) -> None:
     """Refuses images of which some may be labels of the others, though no word says so."""
     stems = Counter(stem_of(unit) for unit in inventory.units)
     twins = [stem for stem, count in stems.items() if count > 1]
-    longer = [stem for stem in stems if _longest_start(stem, stems.keys() - {stem})]
+    longer = [stem for stem in stems if _longest_start(stem, stems, len(stem) - 1)]
     if 2 * len(twins) < len(stems) and 2 * len(longer) < len(stems):
         return
     example = (twins or longer)[0]
     message = (
-        f"{printable(inventory.root)}: several files share the name of {example!r}, so some may be labels of others, but "
-        "no word in their paths says which; write a recipe with a pattern for images and one for labels."
+        f"{printable(inventory.root)}: several files share the name of {example!r}; some may be labels of others, "
+        "but no word in their paths says which; write a recipe with a pattern for images and one for labels."
     )
     raise BadRecipe(message)

@@ -8,7 +8,8 @@ from imedbench.errors import BadInput
 from imedbench.layout.names import names_within
 from imedbench.layout.studies import LabelFile, Study
 from imedbench.masks import Masks
-from imedbench.recipe import Labels, Recipe
+from imedbench.recipe import Recipe
+from imedbench.recipe_fields import Labels
 from imedbench.types import Image
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from imedbench.errors import BadInput, BadRecipe, printable
 from imedbench.layout.pattern import Found, Tree, placeholders
-from imedbench.recipe import Labels, ListedStudy, Recipe
+from imedbench.recipe import Recipe
+from imedbench.recipe_fields import Labels, ListedStudy
 
 if TYPE_CHECKING:
     from imedbench.io import Series

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from imedbench.errors import BadRecipe, printable
-from imedbench.recipe import Labels, Recipe
+from imedbench.recipe import Recipe
+from imedbench.recipe_fields import Labels
 
 WIDTH = 100
 ALWAYS = ("title", "licence", "url", "citation", "modality", "patient")
