@@ -69,7 +69,7 @@ def peek(path: Path) -> Header:
     headers = [(name, open_dataset(name, pixels=False)) for name in series.paths]
     frames = [frame for name, header in headers for frame in frames_of(name, header)]
     first = headers[0][1]
-    size, channels = (int(first.Rows), int(first.Columns)), int(first.get("SamplesPerPixel") or 1)
+    size, channels = (int(first.Rows), int(first.Columns)), _channels(first)
     dtype = _dtype(first, frames).name
     if len(frames) == 1:
         return Header(size, channels, dtype, frames[0].steps_mm or (1.0, 1.0))
@@ -145,6 +145,11 @@ def _picture(path: Path, frame: Frame, plane: Array) -> Image:
     if frame.position is None or frame.orientation is None:
         return picture(path, plane, steps)
     return placed_picture(path, plane.swapaxes(0, 1), plane_affine(frame))
+
+
+def _channels(header: Any) -> int:
+    colour = int(header.get("SamplesPerPixel") or 1) > 1 or header.get("PhotometricInterpretation") == "PALETTE COLOR"
+    return 3 if colour else 1
 
 
 def _dtype(header: Any, frames: Sequence[Frame]) -> np.dtype:
