@@ -22,6 +22,16 @@ AREAS = ("< 0.1 %", "0.1–0.5 %", "0.5–1 %", "1–2 %", "2–5 %", "5–10 %"
 AREA_EDGES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 MASK_COUNTS = ("0", "1–4", "5–9", "10–19", "20–29", "30–49", "50–74", "75–99", "≥ 100")
 MASK_COUNT_EDGES = (1, 5, 10, 20, 30, 50, 75, 100)
+GROUPS = {
+    "abdomen": "Abdomen",
+    "head_neck": "Head and neck",
+    "skeleton": "Skeleton",
+    "thorax": "Thorax",
+    "pelvis": "Pelvis",
+    "lesion": "Lesions",
+    "other": "Other",
+}
+"""How the groups of `imedbench.targets` are called on a page."""
 CASE_COLUMNS = ("dataset", "study", "patient", "split", "modality", "ndim", "shape", "gt", "interactive")
 MASK_COLUMNS = ("case", "target", "kind", "fraction", "low")
 TRAINED = "train"

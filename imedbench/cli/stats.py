@@ -89,10 +89,12 @@ def _modalities(statistics: "Statistics") -> "Table":
 
 
 def _targets(statistics: "Statistics") -> "Table":
+    from imedbench.build.statistics import GROUPS
+
     table = _table("Targets", "target", "group", "masks", "pictures", "volumes")
     rows = sorted(statistics.targets, key=lambda row: (-row.masks, -row.volumes, row.target))
     for row in rows[:TARGETS_SHOWN]:
-        table.add_row(row.target, row.group, f"{row.masks:,}", f"{row.pictures:,}", f"{row.volumes:,}")
+        table.add_row(row.target, GROUPS[row.group], f"{row.masks:,}", f"{row.pictures:,}", f"{row.volumes:,}")
     if len(rows) > TARGETS_SHOWN:
         table.caption = f"and {len(rows) - TARGETS_SHOWN:,} more (--json has all)"
     return table

@@ -35,7 +35,8 @@ def sheet_from(store: "Store", folder: Path, cases: int = SHEET_CASES) -> Path:
     """Draws the contact sheet of the store to ``NAME.png`` in the folder."""
     chosen = choose_cases(store, cases)
     path = folder / f"{file_name(store.info.name)}.png"
-    write_png(contact_sheet([store[name] for name in chosen], windows=windows_of(store, chosen)), path)
+    held = [store[name] for name in chosen]
+    write_png(contact_sheet(held, windows=windows_of(store, chosen), targets=_targets(store)), path)
     return path
 
 

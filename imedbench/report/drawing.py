@@ -155,7 +155,12 @@ def draw_case(case: Case, window: tuple[float, ...] = (), targets: Sequence[str]
 
 
 def contact_sheet(
-    cases: Sequence[Case], columns: int = 6, side: int = 256, windows: Mapping[str, tuple[float, ...]] | None = None
+    cases: Sequence[Case],
+    *,
+    columns: int = 6,
+    side: int = 256,
+    windows: Mapping[str, tuple[float, ...]] | None = None,
+    targets: Sequence[str] = (),
 ) -> Array:
     """Cases in columns: the picture, below it the truth, below that the interactive masks.
 
@@ -164,11 +169,15 @@ def contact_sheet(
         columns: cases in a row of the sheet.
         side: of the square that each picture is fitted in, pixels.
         windows: case id to the (low, high) of the intensities shown.
+        targets: all targets of the store, so that colours are the same in every picture of it.
+
+    Raises:
+        ValueError: there are no cases.
     """
     if not cases:
         message = "a contact sheet needs a case"
         raise ValueError(message)
-    colours = target_colours({target for case in cases for target in case.masks.targets})
+    colours = target_colours({*targets, *(target for case in cases for target in case.masks.targets)})
     drawn = []
     for case in cases:
         # Of a volume the axial plane stands for all.

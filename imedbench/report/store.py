@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imedbench.build.statistics import Statistics, summarise
+from imedbench.build.statistics import GROUPS, Statistics, summarise
 from imedbench.masks import Masks
 from imedbench.report.charts import Chart, Series
 from imedbench.report.choice import choose_cases, windows_of
@@ -27,15 +27,6 @@ CASES = 20
 # Longest side of an embedded picture, in pixels. The outlines are vectors and need none.
 PICTURE = 560
 TARGETS_SHOWN = 60
-GROUPS = {
-    "abdomen": "Abdomen",
-    "head_neck": "Head and neck",
-    "skeleton": "Skeleton",
-    "thorax": "Thorax",
-    "pelvis": "Pelvis",
-    "lesion": "Lesions",
-    "other": "Other",
-}
 TRUTH, INTERACTIVE = "var(--truth)", "var(--interactive)"
 
 
@@ -56,6 +47,8 @@ class Plate:
     """One case on the contact sheet."""
 
     id: str
+    name: str
+    """The id without what every case of its data set begins with."""
     height: int
     width: int
     picture: str
@@ -114,6 +107,7 @@ def _plate(case: Case, window: tuple[float, ...], colours: Mapping[str, str]) ->
     regions = [hexadecimal(colour) for colour in region_colours(interactive)]
     return Plate(
         id=case.id,
+        name=case.id.removeprefix(f"{case.dataset}/"),
         height=height,
         width=width,
         picture=webp_uri(picture),

@@ -22,7 +22,7 @@
     const plate = plates[shown];
     const figure = plate.closest("figure");
     const count = (kind) => plate.querySelectorAll("." + kind + " path").length;
-    find(".bar b").textContent = figure.querySelector("figcaption b").textContent;
+    find(".bar b").textContent = figure.querySelector("figcaption b").title;
     find(".bar span").textContent = figure.querySelector("figcaption .facts").textContent;
     const panels = [panel("bare", plate, "Picture"), panel("true", plate, "Truth: " + count("truth") + " masks")];
     if (count("interactive")) panels.push(panel("generated", plate, "Interactive: " + count("interactive") + " masks"));
