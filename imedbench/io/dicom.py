@@ -11,7 +11,7 @@ from imedbench.errors import BadInput
 from imedbench.io.checks import reading
 from imedbench.io.dicom_frames import Frame, frames_of, plane_affine, stacked
 from imedbench.io.dicom_pixels import stored_pixels
-from imedbench.io.dicom_series import Series, folder_of, open_dataset, series_in
+from imedbench.io.dicom_series import Series, check_sound, folder_of, open_dataset, series_in
 from imedbench.io.geometry import Header, canonical_affine, picture, placed_picture, source_grid, steps_mm, volume
 from imedbench.io.intensities import rescaled, scaled_dtype
 from imedbench.types import Array, Image
@@ -50,6 +50,7 @@ def read_series(series: Series, *, modality: str = "") -> Image:
     Raises:
         BadInput: slices are missing, doubled, tilted, of several orientations, or cannot be decoded.
     """
+    check_sound(series)
     folder = folder_of(series.paths)
     frames, planes = _loaded(folder, series.paths)
     modality = modality or MODALITIES.get(series.modality, series.modality.lower())
@@ -92,6 +93,8 @@ def _only_series(path: Path) -> Series:
     if not found:
         fact = "holds no image that can be read: there is no DICOM slice in it"
         raise BadInput(path, fact, "name the folder that holds the series, or the image file")
+    for series in found:
+        check_sound(series)
     scans = [series for series in found if not series.localizer] or found
     if len(scans) > 1:
         told = ", ".join(f"{series.description or series.uid or 'unnamed'} ({len(series.paths)})" for series in scans)

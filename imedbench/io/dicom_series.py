@@ -57,6 +57,8 @@ class Series:
     """In order along the patient, or by instance number where positions are missing; an instance stands once."""
     localizer: bool = False
     """Whether these are the planning views of a scan."""
+    damaged: tuple[Path, ...] = ()
+    """Files in the same folders that should be DICOM images and cannot be read: slices may be lost in them."""
 
 
 def series_in(folder: Path) -> list[Series]:
@@ -69,16 +71,30 @@ def series_in(folder: Path) -> list[Series]:
         BadInput: the folder cannot be read.
     """
     groups: dict[tuple[str, str], list[tuple[Path, Any]]] = {}
+    damaged: list[Path] = []
     for path in files_below(folder):
         header = header_of(path)
-        if header is not None and _is_picture(header):
+        if _is_damaged(path, header):
+            damaged.append(path)
+        elif header is not None and _is_picture(header):
             uid = str(header.get("SeriesInstanceUID") or "")
             groups.setdefault((uid, "" if uid else str(path.parent)), []).append((path, header))
-    return [_series(uid, members) for (uid, _), members in groups.items()]
+    found = [_series(uid, members, damaged) for (uid, _), members in groups.items()]
+    known = {path for series in found for path in series.damaged}
+    lost = [path for path in damaged if path not in known]
+    return [*found, *(Series("", "", "", "", (path,), damaged=(path,)) for path in lost)]
+
+
+def check_sound(series: Series) -> None:
+    """Refuses a series beside which lies a file that may hold one of its slices and cannot be read."""
+    for path in series.damaged:
+        open_dataset(path, pixels=False)
+        fact = "is a damaged DICOM file: it ends before its header does"
+        raise BadInput(path, fact, "copy or download it again, or take it out of the folder")
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every regular file below a folder, sorted, through links but never twice through the same folder."""
+    """Every regular file below a folder but hidden ones, sorted, through links but never twice through a folder."""
     with reading(folder, "folder"):
         os.scandir(folder).close()
     seen: set[tuple[int, int]] = set()
@@ -89,7 +105,8 @@ def files_below(folder: Path) -> Iterator[Path]:
             continue
         seen.add((place.st_dev, place.st_ino))
         names.sort()
-        yield from (path for path in (Path(root, name) for name in sorted(files)) if path.is_file())
+        shown = (Path(root, name) for name in sorted(files) if not name.startswith("."))
+        yield from (path for path in shown if path.is_file())
 
 
 def header_of(path: Path) -> Any:
@@ -137,15 +154,27 @@ def _report(folder: Path) -> Any:
     return report
 
 
+def _is_damaged(path: Path, header: Any) -> bool:
+    """Whether a file says that it is a DICOM image and then is none."""
+    from pydicom.uid import UID
+
+    if header is None:
+        return suffix_of(path) == ".dcm" or has_preamble(path)
+    kind = header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID") or ""
+    return UID(str(kind)).name.endswith("Image Storage") and not _has_pixels(header)
+
+
 def _is_picture(header: Any) -> bool:
     """Whether this holds pixels of a patient, or hides in encryption that it does."""
-    if header.get("Modality") in NOT_IMAGES:
-        return False
+    return header.get("Modality") not in NOT_IMAGES and _has_pixels(header)
+
+
+def _has_pixels(header: Any) -> bool:
     return "Rows" in header or "EncryptedAttributesSequence" in header
 
 
-def _series(uid: str, members: Sequence[tuple[Path, Any]]) -> Series:
-    first = members[0][1]
+def _series(uid: str, members: Sequence[tuple[Path, Any]], damaged: Sequence[Path]) -> Series:
+    first, folders = members[0][1], {path.parent for path, _ in members}
     once: dict[str, tuple[Path, Any]] = {}
     for path, header in members:
         once.setdefault(str(header.get("SOPInstanceUID") or path), (path, header))
@@ -157,6 +186,7 @@ def _series(uid: str, members: Sequence[tuple[Path, Any]]) -> Series:
         str(first.get("PatientID") or ""),
         tuple(path for path, _ in ordered),
         all("LOCALIZER" in (header.get("ImageType") or ()) for _, header in members),
+        tuple(path for path in damaged if path.parent in folders),
     )
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pytest
 
-from imedbench.io import read_image, series_in
+from imedbench.io import peek, read_image, read_series, series_in
 
 
 def test_nested_series_in_order(tmp_path: Path, blob: np.ndarray, write_series: Any) -> None:
@@ -74,3 +75,27 @@ def test_slices_without_position_go_by_number(tmp_path: Path, blob: np.ndarray, 
     write_series(tmp_path, blob, order=[3, 1, 5, 0, 2, 4], change=lose)
     (found,) = series_in(tmp_path)
     assert [int(pydicom.dcmread(path).InstanceNumber) for path in found.paths] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("left", [0, 200, 420, 700])
+def test_a_damaged_slice_is_not_lost_in_silence(
+    tmp_path: Path, blob: np.ndarray, write_series: Any, refused: Any, left: int
+) -> None:
+    """The last slice of a series leaves no gap behind."""
+    last = write_series(tmp_path, blob)[-1]
+    last.write_bytes(last.read_bytes()[:left])
+    for series in series_in(tmp_path):
+        with refused(last, "is empty|is truncated|is a damaged DICOM file|is not a DICOM file"):
+            read_series(series)
+    with refused(last, "."):
+        read_image(tmp_path)
+    with refused(last, "."):
+        peek(tmp_path)
+    last.rename(tmp_path / ".hidden.dcm")
+    assert read_image(tmp_path).grid == (5, 20, 16)
+
+
+def test_a_folder_of_damaged_slices(tmp_path: Path, refused: Any) -> None:
+    (tmp_path / "a.dcm").write_bytes(b"nothing" * 50)
+    with refused(tmp_path / "a.dcm", "is not a DICOM file"):
+        read_image(tmp_path)
