@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imedbench.errors import UnknownName
+from imedbench.errors import BadStore, UnknownName
 from imedbench.report.choice import choose_cases, windows_of
 from imedbench.report.drawing import contact_sheet, draw_case, write_png
 from imedbench.store.export.selection import file_name
@@ -32,8 +32,15 @@ def draw_from(store: "Store", case: str, folder: Path) -> Path:
 
 
 def sheet_from(store: "Store", folder: Path, cases: int = SHEET_CASES) -> Path:
-    """Draws the contact sheet of the store to ``NAME.png`` in the folder."""
+    """Draws the contact sheet of the store to ``NAME.png`` in the folder.
+
+    Raises:
+        BadStore: the store is empty.
+    """
     chosen = choose_cases(store, cases)
+    if not chosen:
+        message = f"{store.path}: this store holds no case to draw; its report page says what was left out."
+        raise BadStore(message)
     path = folder / f"{file_name(store.info.name)}.png"
     held = [store[name] for name in chosen]
     write_png(contact_sheet(held, windows=windows_of(store, chosen), targets=_targets(store)), path)

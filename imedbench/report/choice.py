@@ -109,7 +109,6 @@ def _candidates(store: "Store") -> list[_Candidate]:
         for group, mine in best.items()
         if group[2] == 2 or group[0] not in flat
         for candidate in mine.values()
-        if candidate.masks
     ]
 
 
