@@ -1,12 +1,19 @@
 """The names of label values that label files carry themselves, or that lie beside them."""
 
 import csv
+import gzip
 import re
+import struct
+import zlib
+from contextlib import suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
 from imedbench.errors import BadInput, printable
 
 BACKGROUND = {"background", "unknown", "clear label", "exterior"}
+LARGEST_HEADER = 1 << 24
+"""Bytes of extensions that are looked through."""
 
 
 def names_within(path: Path) -> dict[int, str]:
@@ -44,26 +51,42 @@ def without_background(names: dict[int, str]) -> dict[int, str]:
 
 
 def _of_nifti(path: Path) -> dict[int, str]:
-    import xml.etree.ElementTree as ElementTree
+    for text in _nifti_extensions(path):
+        start, end = text.find(b"<LabelTable"), text.rfind(b"</LabelTable>")
+        if 0 <= start < end:
+            with suppress(ElementTree.ParseError, KeyError, ValueError):
+                table = ElementTree.fromstring(text[start:end] + b"</LabelTable>")
+                return {int(label.attrib["Key"]): (label.text or "").strip() for label in table.iter("Label")}
+    return {}
 
-    import nibabel
 
+def _nifti_extensions(path: Path) -> list[bytes]:
+    """The extensions of a NIfTI header, of whatever code: writers of label tables do not agree on one."""
     try:
-        extensions = nibabel.load(path).header.extensions  # type: ignore[attr-defined]
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError) as problem:
+        with path.open("rb") as plain:
+            head = plain.read(2)
+        with gzip.open(path, "rb") if head == b"\x1f\x8b" else path.open("rb") as stream:
+            first = stream.read(4)
+            order = ">" if first[:2] == b"\0\0" else "<"
+            version_2 = struct.unpack(f"{order}i", first)[0] == 540
+            header = first + stream.read((540 if version_2 else 348) - 4)
+            place = (
+                struct.unpack_from(f"{order}q", header, 168)
+                if version_2
+                else (int(struct.unpack_from(f"{order}f", header, 108)[0]),)
+            )
+            tail = stream.read(min(max(0, place[0] - len(header)), LARGEST_HEADER))
+    except (OSError, EOFError, zlib.error, struct.error) as problem:
         fact = f"cannot be read as NIfTI ({problem})"
         raise BadInput(path, fact, "copy or download it again") from problem
-    for extension in extensions:
-        content = extension.get_content()
-        text = content if isinstance(content, bytes) else str(content).encode()
-        if b"<LabelTable" not in text:
-            continue
-        try:
-            tree = ElementTree.fromstring(text.rstrip(b"\0"))
-        except ElementTree.ParseError:
-            continue
-        return {int(label.attrib["Key"]): (label.text or "").strip() for label in tree.iter("Label")}
-    return {}
+    extensions, position = [], 4
+    while tail[:1] == b"\1" and position + 8 <= len(tail):
+        size = struct.unpack_from(f"{order}i", tail, position)[0]
+        if size < 8:
+            break
+        extensions.append(tail[position + 8 : position + size])
+        position += size
+    return extensions
 
 
 def _of_nrrd(path: Path) -> dict[int, str]:

@@ -126,7 +126,9 @@ def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str
     if len(images) == 1 and not _same_study(images, labels):
         # One image only: all labels are of it, and no placeholder is needed.
         return dict.fromkeys(labels, (images[0], ""))
-    studies = {_study_of(image): image for image in images}
+    stems = {stem_of(label) for label in labels}
+    # Of several channels the first stands for the study.
+    studies = {_study_of(image, stems): image for image in reversed(images)}
     by_words = {_bare(study): (study, image) for study, image in studies.items()}
     owners = {}
     for label in labels:
@@ -143,12 +145,16 @@ def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str
 
 
 def _same_study(images: Sequence[str], labels: Sequence[str]) -> bool:
-    study = _study_of(images[0])
-    return all(stem_of(label).startswith(study) or _bare(stem_of(label)) == _bare(study) for label in labels)
+    stems = {stem_of(label) for label in labels}
+    study = _study_of(images[0], stems)
+    return all(stem.startswith(study) or _bare(stem) == _bare(study) for stem in stems)
 
 
-def _study_of(image: str) -> str:
-    return NUMBERED.sub("", stem_of(image)) if image.lower().endswith((".nii.gz", ".nii")) else stem_of(image)
+def _study_of(image: str, labels: Container[str]) -> str:
+    """The stem of an image, without the number of its channel where the labels have none."""
+    stem = stem_of(image)
+    short = NUMBERED.sub("", stem)
+    return short if short in labels and stem not in labels else stem
 
 
 def _longest_start(stem: str, studies: Container[str], longest: int | None = None) -> str | None:
@@ -230,14 +236,15 @@ def _described(inventory: Inventory, pattern: Pattern, units: Sequence[str]) -> 
 
 def _channels(inventory: Inventory, pattern: Pattern) -> str | dict[str, str]:
     """The image pattern, or one a channel where nnU-Net's numbers are in the names."""
-    if not re.search(r"\{study\}_0000\.", pattern):
+    numbered = re.compile(r"(?<=\{study\}_)\d{4}(?=\.)")
+    if not numbered.search(pattern):
         return pattern
-    start = pattern.replace("{study}", "").split("_0000")[0]
+    start = pattern.split("{study}")[0]
     found = [_number(unit) for unit in inventory.images if unit.startswith(start)]
     numbers = sorted({number for number in found if number})
     if len(numbers) < 2:
         return pattern
-    patterns = [pattern.replace("_0000", f"_{number}") for number in numbers]
+    patterns = [numbered.sub(number, pattern) for number in numbers]
     return dict(zip(channel_names(patterns), patterns, strict=True))
 
 

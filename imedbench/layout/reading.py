@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imedbench.errors import BadInput
 from imedbench.layout.names import names_within
@@ -11,6 +12,20 @@ from imedbench.masks import Masks
 from imedbench.recipe import Recipe
 from imedbench.recipe_fields import Labels
 from imedbench.types import Image
+
+if TYPE_CHECKING:
+    from imedbench.io import Header
+
+
+def peek_study(study: Study) -> "Header":
+    """The header of the study's first image; no voxel is read.
+
+    Raises:
+        BadInput: it cannot be used.
+    """
+    from imedbench.io import peek, peek_series
+
+    return peek_series(study.series) if study.series is not None else peek(study.images[0])
 
 
 def read_study(study: Study, recipe: Recipe) -> tuple[Image, Masks, Masks | None]:

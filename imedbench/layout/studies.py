@@ -1,6 +1,7 @@
 """From a folder and a recipe to the studies in it; no voxel is read."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,9 +66,15 @@ class _Gathered:
     """What was found of a study so far."""
 
     values: Mapping[str, str]
-    images: dict[str, str] = field(default_factory=dict)
+    images: dict[str, list[str]] = field(default_factory=dict)
+    """By channel; more than one is a mistake."""
     labels: list[LabelFile] = field(default_factory=list)
     interactive: list[str] = field(default_factory=list)
+
+    @property
+    def paths(self) -> list[str]:
+        """Of all its images."""
+        return [path for paths in self.images.values() for path in paths]
 
 
 def find_studies(source: Path, recipe: Recipe) -> Iterator[Study | Problem]:
@@ -122,11 +129,11 @@ def _matched(tree: Tree, recipe: Recipe) -> Iterator[Study | Problem]:
     patterns = [(index, labels.path) for index, labels in enumerate(recipe.labels)]
     if recipe.interactive:
         patterns.append((-1, recipe.interactive))
-    taken: set[str] = set()
+    taken = {path for one in gathered.values() for path in one.paths}
     for index, pattern in patterns:
         for found in tree.matches(pattern, names):
             one = gathered.get(tuple(found.values.get(key, "") for key in keys))
-            if one is None or (found.path in one.images.values() and pattern not in recipe.images.values()):
+            if one is None or (found.path in one.paths and pattern not in recipe.images.values()):
                 continue
             taken.add(found.path)
             if index < 0:
@@ -161,9 +168,9 @@ def _images(tree: Tree, recipe: Recipe, keys: tuple[str, ...]) -> dict[Key, _Gat
     for channel, pattern in recipe.images.items():
         for found in tree.matches(pattern):
             key = tuple(found.values[name] for name in keys)
-            gathered.setdefault(key, _Gathered(found.values)).images.setdefault(channel, found.path)
+            gathered.setdefault(key, _Gathered(found.values)).images.setdefault(channel, []).append(found.path)
     patterns = {*(labels.path for labels in recipe.labels), recipe.interactive} - {*recipe.images.values(), ""}
-    paths = {path: key for key, one in gathered.items() for path in one.images.values()}
+    paths = {path: key for key, one in gathered.items() for path in one.paths}
     for pattern in sorted(patterns):
         # `{study}.nrrd` fits brain_label.nrrd too; it is a label where brain.nrrd is there.
         for found in tree.matches(pattern):
@@ -195,30 +202,41 @@ def _orphans(tree: Tree, recipe: Recipe, taken: set[str]) -> Iterator[Problem]:
 
 
 def _study(tree: Tree, recipe: Recipe, name: str, one: _Gathered) -> Iterator[Study | Problem]:
-    """The study of these files, or what it lacks."""
-    first = tree.root / next(iter(one.images.values()))
-    lacking = [channel for channel in recipe.images if channel not in one.images]
-    if lacking:
-        fact = f"the channel {', '.join(lacking)} has no file"
-        yield _problem(name, first, fact, "add it, or remove the study")
+    """The study of these files, or what is wrong with them."""
+    first = tree.root / one.paths[0]
+    fault = _fault(recipe, one)
+    if fault:
+        yield _problem(name, first, *fault)
         return
-    sources = {label.source for label in one.labels}
-    bare = [labels.path for index, labels in enumerate(recipe.labels) if index not in sources and not labels.optional]
-    if bare:
-        fact = f"no label file belongs to this image (looked for {' and '.join(bare)})"
-        yield _problem(name, first, fact, "add it, remove the image, or write `optional: true` in the recipe's labels")
-        return
-    patient = one.values.get("patient", name)
-    owner = _patient(recipe, name, patient)
+    owner = _patient(recipe, name, one.values.get("patient", name))
     if owner is None:
         fact = f"the recipe's rule finds no patient in {name!r}, so that nobody can tell whose study it is"
         yield _problem(name, first, fact, "correct the recipe's field patient")
         return
-    images = tuple(tree.root / one.images[channel] for channel in recipe.images)
+    images = tuple(tree.root / one.images[channel][0] for channel in recipe.images)
     interactive = tree.root / one.interactive[0] if one.interactive else None
     labels = tuple(sorted(one.labels, key=lambda label: (label.source, label.path)))
     study = Study(name, owner, images, labels, interactive)
     yield from _series(study) if next(iter(recipe.images.values())).endswith("/") else [study]
+
+
+def _fault(recipe: Recipe, one: _Gathered) -> tuple[str, str] | None:
+    """What a study lacks or has too much of, and the remedy."""
+    lacking = [channel for channel in recipe.images if channel not in one.images]
+    if lacking:
+        return f"the channel {', '.join(lacking)} has no file", "add it, or remove the study"
+    twice = next((paths for paths in one.images.values() if len(paths) > 1), None)
+    if twice:
+        return f"{printable(twice[1])} is an image of the same study", "tell them apart in the recipe's pattern"
+    sources = Counter(label.source for label in one.labels)
+    bare = [labels.path for index, labels in enumerate(recipe.labels) if not sources[index] and not labels.optional]
+    if bare:
+        remedy = "add it, remove the image, or write `optional: true` in the recipe's labels"
+        return f"no label file belongs to this image (looked for {' and '.join(bare)})", remedy
+    for index, labels in enumerate(recipe.labels):
+        if sources[index] > 1 and not {"target", "instance"} & set(placeholders(labels.path)):
+            return f"{sources[index]} files fit {labels.path} for this study", "keep one, or make the pattern narrower"
+    return None
 
 
 def _problem(name: str, path: Path, fact: str, remedy: str) -> Problem:
@@ -226,11 +244,11 @@ def _problem(name: str, path: Path, fact: str, remedy: str) -> Problem:
 
 
 def _id_of(key: Key) -> str:
-    """The values that name a study joined by ``_``, without those that the next one begins with."""
+    """The values that name a study joined by ``_``, without those that a later one holds already."""
     kept = [
         value
         for index, value in enumerate(key)
-        if not any(re.match(rf"{re.escape(value)}(_|-|$)", later) for later in key[index + 1 :])
+        if not any(re.search(rf"(^|[_-]){re.escape(value)}([_-]|$)", later) for later in key[index + 1 :])
     ]
     return "_".join(kept)
 

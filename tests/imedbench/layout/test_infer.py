@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imedbench.errors import BadRecipe, ImedbenchError
+from imedbench.layout import Problem, Study, find_studies, infer_recipe, read_study
+from imedbench.recipe import Recipe
+from imedbench.types import Array
+
+Put = Callable[..., Path]
+STUDIES = {
+    "btcv": 156,
+    "msd_hippocampus": 218,
+    "brats2015": 4,
+    "medscribble": 56,
+    "sa_med2d_demo": 4,
+    "nrrd": 1,
+    "dicom_ct": 1,
+    "dicom_mr": 1,
+    "totalsegmentator": 3,
+}
+
+
+def studies_of(source: Path, recipe: Recipe) -> list[Study]:
+    found = list(find_studies(source, recipe))
+    assert not [one for one in found if isinstance(one, Problem)], found
+    return [one for one in found if isinstance(one, Study)]
+
+
+@pytest.mark.parametrize("name", sorted(STUDIES))
+def test_every_real_sample(shared_data: Path, name: str) -> None:
+    source = shared_data / name
+    recipe, reasons = infer_recipe(source)
+    studies = [one for one in find_studies(source, recipe) if isinstance(one, Study)]
+    assert len(studies) == STUDIES[name]
+    labelled = next((study for study in studies if study.labels), studies[0])
+    image, truth, _ = read_study(labelled, recipe)
+    assert len(image.grid) == recipe.dimension
+    assert (len(truth) > 0) == (name != "dicom_mr")
+    assert all(reason.endswith(".") for reason in reasons)
+
+
+def test_real_label_tables_name_the_targets(shared_data: Path) -> None:
+    for name, count in (("dicom_ct", 31), ("totalsegmentator", 41)):
+        recipe, _ = infer_recipe(shared_data / name)
+        study = next(study for study in studies_of(shared_data / name, recipe) if study.labels)
+        assert len(read_study(study, recipe)[1].targets) == count
+
+
+def test_empty_and_missing_folders(source: Path) -> None:
+    with pytest.raises(BadRecipe, match="no file here can be read as an image"):
+        infer_recipe(source)
+    with pytest.raises(BadRecipe, match="no such folder"):
+        infer_recipe(source / "nowhere")
+
+
+def test_folders_of_train_and_test(put: Put, source: Path, mask: Array) -> None:
+    for name in ("train/{}/a.png", "train/{}/b.png", "val/{}/c.png"):
+        put(name.format("images"))
+        put(name.format("masks"), mask)
+    recipe, _ = infer_recipe(source)
+    assert recipe.images == {"": "{any}/images/{study}.png"}
+    assert recipe.labels[0].path == "{any}/masks/{study}.png"
+    assert len(studies_of(source, recipe)) == 3
+
+
+def test_slices_of_one_patient_stay_together(put: Put, source: Path, mask: Array) -> None:
+    for study in ("p1_001", "p1_002", "p2_001"):
+        put(f"images/{study}.png")
+        put(f"masks/{study}.png", mask)
+    recipe, _ = infer_recipe(source)
+    assert {study.patient for study in studies_of(source, recipe)} == {"p1", "p2"}
+
+
+def test_counted_pictures_are_not_one_patient(put: Put, source: Path, mask: Array) -> None:
+    for study in ("image_001", "image_002"):
+        put(f"images/{study}.png")
+        put(f"masks/{study}.png", mask)
+    recipe, _ = infer_recipe(source)
+    assert len({study.patient for study in studies_of(source, recipe)}) == 2
+
+
+def test_name_of_the_folder_says_the_modality(put: Put, tmp_path: Path, source: Path) -> None:
+    put("CT_chest_1.nii")
+    put("CT_chest_2.nii")
+    assert infer_recipe(source)[0].modality == "ct"
+
+
+def test_images_that_may_hide_labels_are_refused(put: Put, source: Path) -> None:
+    put("x/a.png")
+    put("y/a.png")
+    with pytest.raises(BadRecipe, match="share the name of 'a'"):
+        infer_recipe(source)
+
+
+def test_several_kinds_of_images_are_refused(put: Put, source: Path) -> None:
+    put("a.png")
+    put("b.nii")
+    with pytest.raises(BadRecipe, match=r"images of several kinds \(.nii, .png\)"):
+        infer_recipe(source)
+
+
+def test_labels_that_nothing_pairs_are_refused(put: Put, source: Path, mask: Array) -> None:
+    put("images/a.png")
+    put("images/b.png")
+    put("masks/one.png", mask)
+    with pytest.raises(ImedbenchError, match="which image this label belongs to cannot be told"):
+        infer_recipe(source)
