@@ -1,0 +1,167 @@
+"""Interactive masks: what a promptable model finds in an image when it is asked everywhere.
+
+As in SAM's automatic mask generation (Kirillov et al. 2023, section 5): many lone prompts, masks kept by predicted IoU
+and by stability, near duplicates removed in favour of the more confident.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imedbench import catalog
+from imedbench.build.regions import RegionSettings, region_boxes
+from imedbench.masks import MaskInfo, Masks
+from imedbench.models.base import Candidates, Model, ProposalSession
+from imedbench.types import Box, Click, Image
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Lone = Click | Box
+
+_PROMPTS_AT_ONCE = 64
+_PIXELS_AT_ONCE = 2**22
+"""Enlarged masks are looked at in batches of this many pixels: 16 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalSettings:
+    """How candidate masks are asked for and which stay; the defaults suit a model that answers clicks, as SAM does.
+
+    The thresholds are those of IMed-361M's paper, section 3, and of segment_anything where it is silent.
+    """
+
+    model: str = "sam-vit-b"
+    checkpoint: str = ""
+    """Path of a checkpoint to use instead of the model's own."""
+    source: Literal["grid", "regions"] = "grid"
+    """Prompts: clicks on a grid, or boxes of image regions for models that answer boxes only."""
+    points_per_side: int = 32
+    regions: RegionSettings = field(default_factory=RegionSettings)
+    least_score: float = 0.85
+    """Predicted IoU."""
+    least_stability: float = 0.95
+    """Overlap of the mask cut at ``stability_offset`` above and below its threshold."""
+    stability_offset: float = 1.0
+    nms: Literal["mask", "box"] = "mask"
+    """What overlaps: the masks, or, as in segment_anything, their boxes."""
+    nms_iou: float = 0.7
+    largest_fraction: float = 0.8
+    """Masks over more of the image are background."""
+    smallest_fraction: float = 0.0005
+    """Masks under this share of the image are dropped."""
+
+
+def settings_for(model: str, checkpoint: str = "", least_score: float | None = None) -> ProposalSettings:
+    """Settings that suit a model of the catalogue.
+
+    One that answers boxes only is asked about regions, and judged more mildly: LiteMedSAM's scores are lower than SAM's
+    and its logits, on a grid of 256, rise more slowly across a border.
+
+    Raises:
+        UnknownName: no model has this name.
+    """
+    if "click" in catalog.card(model).prompts:
+        return ProposalSettings(model, checkpoint, least_score=0.85 if least_score is None else least_score)
+    return ProposalSettings(
+        model,
+        checkpoint,
+        source="regions",
+        least_score=0.7 if least_score is None else least_score,
+        least_stability=0.85,
+        stability_offset=0.25,
+    )
+
+
+def propose(model: Model, image: Image, settings: ProposalSettings) -> Masks:
+    """Candidate masks of a 2-D image, most confident first, with score, stability and the point that was asked.
+
+    Raises:
+        TypeError: the model's sessions cannot propose.
+    """
+    session = model.start(image)
+    if not isinstance(session, ProposalSession):
+        message = f"{model.card.name} answers prompts but cannot propose masks"
+        raise TypeError(message)
+    prompts = prompts_for(image, settings)
+    parts = [Masks.empty(image.grid)]
+    for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
+        batch = prompts[start : start + _PROMPTS_AT_ONCE]
+        parts += _judge(session, session.propose(batch, settings.least_score), batch, settings)
+    return without_duplicates(Masks.concatenate(parts), settings)
+
+
+def prompts_for(image: Image, settings: ProposalSettings) -> list[Lone]:
+    """Clicks at the centres of a grid's cells, row by row as segment_anything counts them, or boxes of regions."""
+    if settings.source == "regions":
+        return [*region_boxes(image, settings.regions)]
+    centres = (np.arange(settings.points_per_side) + 0.5) / settings.points_per_side
+    rows, columns = (centres * length for length in image.grid)
+    return [Click((float(y), float(x))) for y in rows for x in columns]
+
+
+def without_duplicates(masks: Masks, settings: ProposalSettings) -> Masks:
+    """The masks by falling score, each only if it does not overlap a better one by more than ``nms_iou``."""
+    scores = np.array([info.score for info in masks.infos], np.float32)
+    ranked = masks.select(np.argsort(-scores, kind="stable"))
+    if settings.nms == "box":
+        return ranked.select(_by_box(ranked, settings.nms_iou))
+    iou = ranked.overlaps(ranked)
+    free = np.ones(len(ranked), np.bool_)
+    for index in range(len(ranked)):
+        if free[index]:
+            free[index + 1 :] &= iou[index, index + 1 :] <= settings.nms_iou
+    return ranked.select(np.flatnonzero(free))
+
+
+def _by_box(ranked: Masks, iou: float) -> NDArray[np.int64]:
+    """Indices kept by torchvision's NMS on boxes whose last pixel counts as their edge, as in segment_anything."""
+    import torch
+    from torchvision.ops import nms
+
+    boxes = ranked.boxes()
+    corners = np.concatenate([boxes[:, 0, ::-1], boxes[:, 1, ::-1] - 1], 1).astype(np.float32)
+    scores = torch.tensor([info.score for info in ranked.infos], dtype=torch.float32)
+    kept: NDArray[np.int64] = nms(torch.from_numpy(corners), scores, iou).numpy()
+    return kept
+
+
+def _judge(
+    session: ProposalSession, candidates: Candidates, prompts: Sequence[Lone], settings: ProposalSettings
+) -> Iterator[Masks]:
+    """The stable masks of sensible size, a batch of enlarged ones at a time."""
+    pixels = int(np.prod(session.enlarge(candidates.logits[:1]).shape[1:])) if len(candidates.scores) else 1
+    size = max(1, _PIXELS_AT_ONCE // pixels)
+    owners, scores = candidates.prompt.tolist(), candidates.scores.tolist()
+    for start in range(0, len(scores), size):
+        full = session.enlarge(candidates.logits[start : start + size])
+        wide, area, narrow = (_count_above(full, level * settings.stability_offset) for level in (-1, 0, 1))
+        stability = narrow.astype(np.float32) / np.maximum(wide, 1).astype(np.float32)
+        sensible = (area > settings.smallest_fraction * pixels) & (area <= settings.largest_fraction * pixels)
+        kept = np.flatnonzero(sensible & (stability >= settings.least_stability))
+        if len(kept):
+            infos = [
+                MaskInfo(
+                    "", "interactive", 0, scores[start + i], float(stability[i]), _centre(prompts[owners[start + i]])
+                )
+                for i in kept
+            ]
+            yield Masks.from_dense((full[kept] > 0).cpu().numpy(), infos)
+
+
+def _centre(prompt: Lone) -> tuple[float, ...]:
+    if isinstance(prompt, Click):
+        return prompt.at
+    return tuple((low + high - 1) / 2 for low, high in zip(prompt.low, prompt.high, strict=True))
+
+
+def _count_above(logits: "Tensor", level: float) -> NDArray[np.int64]:
+    """(k,): pixels of each mask's logits above a level."""
+    above = logits > level
+    if above.is_cuda:
+        counted: NDArray[np.int64] = above.sum((1, 2)).cpu().numpy()
+        return counted
+    return np.array([np.count_nonzero(each) for each in above.numpy()], np.int64)
