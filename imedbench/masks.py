@@ -71,7 +71,7 @@ class Masks:
     def from_labels(cls, labels: Array, infos: Mapping[int, MaskInfo]) -> Self:
         """Encodes the named values of an integer label map in one pass; other values are background."""
         starts, lengths, values = _label_runs(labels)
-        wanted = np.array(list(infos), labels.dtype)
+        wanted = np.array(list(infos), np.int64)
         order = np.argsort(wanted, kind="stable")
         slot = np.searchsorted(wanted[order], values)
         known = slot < len(wanted)
@@ -289,11 +289,11 @@ def _runs_of(mask: Mask) -> tuple[Integers, Integers]:
     return places[0::2], places[1::2] - places[0::2]
 
 
-def _label_runs(labels: Array) -> tuple[Integers, Integers, Array]:
+def _label_runs(labels: Array) -> tuple[Integers, Integers, Integers]:
     """Starts, lengths and values of the runs of equal value along the last axis."""
     flat = np.ascontiguousarray(labels).reshape(-1)
     new = np.empty(len(flat), np.bool_)
     np.not_equal(flat[1:], flat[:-1], out=new[1:])
     new[:: labels.shape[-1]] = True
     starts = np.flatnonzero(new)
-    return starts, np.diff(starts, append=len(flat)), flat[starts]
+    return starts, np.diff(starts, append=len(flat)), flat[starts].astype(np.int64)

@@ -10,7 +10,7 @@ from imedbench.build.plan import Found, Plan, Source, check_sources, digest_of, 
 from imedbench.build.prepare import Preparation
 from imedbench.build.tasks import WORK, BuildSettings, load_model
 from imedbench.errors import BadInput
-from imedbench.io import peek
+from imedbench.layout import peek_study
 from imedbench.store import PartWriter, Record, StoreInfo, create_store, finished_parts
 
 STUDIES = 3
@@ -101,7 +101,7 @@ def _measure(found: Sequence[Found], sources: Sequence[Source], settings: BuildS
         model = load_model(settings.proposals, "auto") if settings.proposals else None
         preparation = Preparation(source.recipe, settings.proposals, model, settings.published)
         try:
-            planes = planes_in(peek(study.study.images[0]), source.recipe)
+            planes = planes_in(peek_study(study.study), source.recipe)
             middle = max(0, len(planes) // 2 - PLANES // 2)
             start = time.perf_counter()
             records = preparation.records(study.study, planes[middle : middle + PLANES])

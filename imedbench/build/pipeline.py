@@ -44,6 +44,7 @@ class Workers:
     """Where tasks run."""
 
     count: int = 1
+    """Processes on this machine; 0 works in this one."""
     scheduler: str = ""
     """Address of a running dask scheduler; empty for a cluster of ``count`` processes on this machine."""
     device: str = "auto"
@@ -283,8 +284,8 @@ def _client(workers: Workers, folder: Path) -> Iterator["Client"]:
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=max(1, workers.count),
             threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
+            processes=workers.count > 0,
+            dashboard_address="127.0.0.1:0",
             local_directory=str(folder),
             silence_logs=logging.ERROR,
         ) as cluster,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from imedbench.build.standardise import Plane, planes_of
 from imedbench.errors import BadInput, BadRecipe, BadStore
-from imedbench.io import Header, peek
-from imedbench.layout import Problem, Study, find_studies
+from imedbench.io import Header
+from imedbench.layout import Problem, Study, find_studies, peek_study
 from imedbench.recipe import Recipe
 
 IMAGES_PER_PART = 1024
@@ -105,7 +105,7 @@ def survey(sources: Sequence[Source]) -> Iterator[Found | Problem]:
                 yield replace(study, study=f"{source.recipe.name}/{study.study}")
                 continue
             try:
-                header = peek(study.images[0])
+                header = peek_study(study)
             except BadInput as problem:
                 yield Problem(source.study_name(study), problem.path, str(problem))
                 continue

@@ -14,7 +14,7 @@ from imedbench.build.prepare import Preparation
 from imedbench.build.proposals import ProposalSettings
 from imedbench.build.staging import Piece, load_piece, save_piece
 from imedbench.errors import BadInput, ImedbenchError
-from imedbench.io import peek
+from imedbench.layout import peek_study
 from imedbench.models import load
 from imedbench.store import PartWriter
 
@@ -64,7 +64,7 @@ def run_task(task: Task) -> int:
         model = load_model(settings.proposals, task.device) if settings.proposals else None
         preparation = Preparation(source.recipe, settings.proposals, model, settings.published)
         try:
-            planes = planes_in(peek(found.study.images[0]), source.recipe)[bite.first : bite.last]
+            planes = planes_in(peek_study(found.study), source.recipe)[bite.first : bite.last]
             records.extend(preparation.records(found.study, planes))
         except BadInput as problem:
             problems.append({"study": name, "path": problem.path, "error": str(problem)})

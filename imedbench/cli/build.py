@@ -34,7 +34,7 @@ def build(
     model: Annotated[str, typer.Option(help="Model that generates interactive masks.")] = "lite-medsam",
     checkpoint: Annotated[Path | None, typer.Option(help="Weights of the model, where not the catalogue's.")] = None,
     least_score: Annotated[float | None, typer.Option(help="Least predicted IoU of a generated mask.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.")] = 2,
     scheduler: Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, how large and how long.")] = False,

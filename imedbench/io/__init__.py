@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imedbench.io.dicom import read_series
+    from imedbench.io.dicom import peek_series, read_series
     from imedbench.io.dicom_seg import read_dicom_seg
     from imedbench.io.dicom_series import Series, series_in
     from imedbench.io.geometry import Header
@@ -25,6 +25,7 @@ __all__ = [
     "Series",
     "is_image",
     "peek",
+    "peek_series",
     "read_colours",
     "read_csr",
     "read_dicom_seg",
@@ -40,7 +41,7 @@ __all__ = [
 _HOMES = {
     "geometry": ("Header",),
     "images": ("is_image", "peek", "read_image"),
-    "dicom": ("read_series",),
+    "dicom": ("peek_series", "read_series"),
     "dicom_series": ("Series", "series_in"),
     "dicom_seg": ("read_dicom_seg",),
     "rtstruct": ("read_rtstruct",),

@@ -66,7 +66,15 @@ def read_series(series: Series, *, modality: str = "") -> Image:
 
 def peek(path: Path) -> Header:
     """The headers' facts; no pixel is read, gaps are found all the same."""
-    series = _only_series(path)
+    return peek_series(_only_series(path))
+
+
+def peek_series(series: Series) -> Header:
+    """`peek` for one series of a folder that holds several.
+
+    Raises:
+        BadInput: the slices do not make a volume, or one of them cannot be used.
+    """
     headers = [(name, open_dataset(name, pixels=False)) for name in series.paths]
     frames = [frame for name, header in headers for frame in frames_of(name, header)]
     first = headers[0][1]

@@ -57,7 +57,7 @@ def test_intersections_and_overlaps_equal_their_dense_forms(stack: np.ndarray, d
 
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=8), elements=st.integers(0, 4)))
 def test_a_label_map_becomes_one_mask_a_named_value(labels: np.ndarray) -> None:
-    masks = Masks.from_labels(labels, {3: MaskInfo("three"), 1: MaskInfo("one"), 200: MaskInfo("none")})
+    masks = Masks.from_labels(labels, {3: MaskInfo("three"), 1: MaskInfo("one"), 2000: MaskInfo("none")})
     assert [info.target for info in masks.infos] == ["three", "one", "none"]
     assert np.array_equal(masks["three"], labels == 3)
     assert np.array_equal(masks["one"], labels == 1)
