@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine must not fail a property.
+settings.register_profile("imedbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("imedbench")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -136,7 +136,9 @@ class SamSession:
         outputs = self._outputs(asked[0])
         if asked[0].mask is None:
             decoded = self._decoder.decode(sparse, outputs, -torch.inf)
-            logits, scores = decoded.logits.unflatten(0, (len(asked), -1)), decoded.scores.view(len(asked), -1)
+            logits, scores = (
+                each.view(len(asked), len(outputs), *each.shape[1:]) for each in (decoded.logits, decoded.scores)
+            )
         else:
             # With a mask prompt the first layer is no longer shared; the network's own decoder does it.
             logits, scores = self._network.mask_decoder(

@@ -109,9 +109,9 @@ class ImageDecoder:
         keys = _by_head(attention, "k_proj", tokens + places) * _scale(attention)
         match = _for_each(keys, self._first_queries if image is None else self._second_queries)
         if image is not None:
-            match.baddbmm_((keys @ _head_weights(attention.q_proj)).flatten(1, 2), image.mT)
-        weights = torch.softmax(match.unflatten(1, (-1, count)), 2).flatten(1, 2)
-        values = _by_head(attention, "v_proj", tokens) @ _head_weights(attention.out_proj, of_input=True)
+            match.baddbmm_((keys @ _head_weights(attention, "q_proj")).flatten(1, 2), image.mT)
+        weights = torch.softmax(match.view(batch, attention.num_heads, count, -1), 2).flatten(1, 2)
+        values = _by_head(attention, "v_proj", tokens) @ _head_weights(attention, "out_proj")
         # The weights of a head sum to 1, so each head can carry its share of the bias.
         outputs = values.flatten(1, 2).add_(attention.out_proj.bias / attention.num_heads)
         if image is None:
@@ -141,7 +141,7 @@ class ImageDecoder:
         """
         upscaling = self._decoder.output_upscaling
         height, width = self._size
-        wanted = kernels[row, slot].split(torch.bincount(row).tolist())
+        wanted = torch.split(kernels[row, slot], torch.bincount(row).tolist())
         drawn = [own @ _upscale(each, upscaling).T for own, each in zip(wanted, image, strict=True)]
         ordered = torch.cat(drawn).view(-1, height, width, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6)
         return ordered.reshape(-1, 4 * height, 4 * width)
@@ -163,10 +163,10 @@ def _to_image(attention: Attention, placed: Tensor, image: Tensor, keys: Tensor)
     """Tokens (b, t, c) that attend to their own image (b, n, c); ``keys`` (heads, d, n) are the positions' part."""
     batch, count, _ = placed.shape
     queries = _by_head(attention, "q_proj", placed) * _scale(attention)
-    folded = (queries @ _head_weights(attention.k_proj)).flatten(1, 2)
+    folded = (queries @ _head_weights(attention, "k_proj")).flatten(1, 2)
     match = _for_each(queries, keys).baddbmm_(folded, image.mT)
-    found = torch.bmm(torch.softmax(match, 2), image).unflatten(1, (-1, count))
-    values = found @ _head_weights(attention.v_proj).mT
+    found = torch.bmm(torch.softmax(match, 2), image).view(batch, attention.num_heads, count, -1)
+    values = found @ _head_weights(attention, "v_proj").mT
     joined = values.transpose(1, 2).reshape(batch, count, -1) + attention.v_proj.bias
     projected: Tensor = attention.out_proj(joined)
     return projected
@@ -186,13 +186,15 @@ def _for_each(queries: Tensor, shared: Tensor) -> Tensor:
 def _by_head(attention: Attention, projection: str, values: Tensor) -> Tensor:
     """(..., n, c) projected and split: (..., heads, n, d)."""
     projected: Tensor = getattr(attention, projection)(values)
-    return projected.unflatten(-1, (attention.num_heads, -1)).transpose(-3, -2)
+    return projected.view(*projected.shape[:-1], attention.num_heads, -1).transpose(-3, -2)
 
 
-def _head_weights(linear: Any, *, of_input: bool = False) -> Tensor:
-    """(heads, d, c): the rows of a projection to heads, or the columns of one from heads."""
-    weight: Tensor = linear.weight.T if of_input else linear.weight
-    return weight.unflatten(0, (8, -1))
+def _head_weights(attention: Attention, projection: str) -> Tensor:
+    """(heads, d, c): the rows of a projection to heads, or the columns of the one from heads."""
+    weight: Tensor = getattr(attention, projection).weight
+    if projection == "out_proj":
+        weight = weight.T
+    return weight.reshape(attention.num_heads, -1, weight.shape[1])
 
 
 def _scale(attention: Attention) -> float:

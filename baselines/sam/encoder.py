@@ -12,6 +12,8 @@ from segment_anything.modeling.image_encoder import get_rel_pos
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.sam.windows import cut, join
+
 _STRIP = 512
 """Queries of one head whose bias is in memory at a time: with 4096 keys, 8 MB."""
 _ROWS = 1024
@@ -47,9 +49,7 @@ def _attend(block: Any, values: Tensor) -> Tensor:
         tall, wide = -height % side, -width % side
         padded = attention.qkv.bias.expand(height + tall, width + wide, -1).clone()
         padded[:height, :width] = projected
-        windows = padded.unflatten(0, (-1, side)).unflatten(2, (-1, side)).transpose(1, 2).flatten(0, 1)
-        answers = _windowed(attention, windows).unflatten(0, ((height + tall) // side, -1))
-        joined = answers.transpose(1, 2).flatten(2, 3).flatten(0, 1)[:height, :width]
+        joined = join(_windowed(attention, cut(padded, side)), height, width)
     projected_back: Tensor = attention.proj(joined)
     return projected_back
 
@@ -61,7 +61,7 @@ def _windowed(attention: Any, projected: Tensor) -> Tensor:
     tall, wide = _biases(attention, queries, (height, width))
     bias = (tall[..., :, None] + wide[..., None, :]).flatten(-2)
     found = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
-    return found.transpose(1, 2).flatten(2).unflatten(1, (height, width))
+    return found.transpose(1, 2).reshape(len(projected), height, width, -1)
 
 
 def _global(attention: Any, projected: Tensor) -> Tensor:
@@ -80,19 +80,21 @@ def _global(attention: Any, projected: Tensor) -> Tensor:
             found[part] = functional.scaled_dot_product_attention(
                 queries[part], keys[:, part[1]], values[:, part[1]], attn_mask=mask.flatten(-2)
             )
-    return found[0].transpose(0, 1).flatten(1).unflatten(0, (height, width))
+    return found[0].transpose(0, 1).reshape(height, width, -1)
 
 
 def _by_head(attention: Any, projected: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(n, h, w, 3 c) to queries, keys and values of (n, heads, h w, d)."""
-    split = projected.flatten(1, 2).unflatten(-1, (3, attention.num_heads, -1))
-    queries, keys, values = split.permute(2, 0, 3, 1, 4).unbind(0)
+    parted = projected.reshape(
+        len(projected), -1, 3, attention.num_heads, attention.qkv.in_features // attention.num_heads
+    )
+    queries, keys, values = parted.permute(2, 0, 3, 1, 4).unbind(0)
     return queries, keys, values
 
 
 def _biases(attention: Any, queries: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """(n, heads, h w, h) and (n, heads, h w, w): the decomposed relative positions of each query."""
-    placed = queries.unflatten(2, size)
+    placed = queries.reshape(*queries.shape[:2], *size, -1)
     tall = torch.einsum("nahwd,hkd->nahwk", placed, get_rel_pos(size[0], size[0], attention.rel_pos_h))
     wide = torch.einsum("nahwd,wkd->nahwk", placed, get_rel_pos(size[1], size[1], attention.rel_pos_w))
     return tall.flatten(2, 3), wide.flatten(2, 3)
@@ -101,5 +103,5 @@ def _biases(attention: Any, queries: Tensor, size: tuple[int, int]) -> tuple[Ten
 def _add_mlp(block: Any, values: Tensor) -> None:
     """Adds the MLP's answer to (h, w, c), in place."""
     rows = values.view(-1, values.shape[-1])
-    for part in rows.split(_ROWS if not rows.is_cuda else len(rows)):
+    for part in torch.split(rows, len(rows) if rows.is_cuda else _ROWS):
         part += block.mlp(block.norm2(part))

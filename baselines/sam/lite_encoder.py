@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from baselines.sam.windows import cut, join
+
 _STRIP = 16
 """Image rows of the first stage at a time: 4 MB of hidden channels."""
 
@@ -35,7 +37,7 @@ def encode_lite(encoder: Any, pixels: Tensor) -> Tensor:
         if layer.downsample is not None:
             values = layer.downsample(values)
     side = round(values.shape[1] ** 0.5)
-    encoded: Tensor = encoder.neck(values.transpose(1, 2).unflatten(2, (side, side)))
+    encoded: Tensor = encoder.neck(values.view(1, side, side, -1).permute(0, 3, 1, 2))
     return encoded
 
 
@@ -62,16 +64,10 @@ def _attend(block: Any, values: Tensor) -> Tensor:
     height, width = block.input_resolution
     side = block.window_size
     tall, wide = -height % side, -width % side
-    padded = functional.pad(values.unflatten(1, (height, width)), (0, 0, 0, wide, 0, tall))[0]
-    windows = (
-        padded.unflatten(0, (-1, side))
-        .unflatten(2, (-1, side))
-        .transpose(1, 2)
-        .reshape(-1, side * side, padded.shape[-1])
-    )
-    answers = _windowed(block.attn, windows).unflatten(1, (side, side)).unflatten(0, ((height + tall) // side, -1))
-    joined = answers.transpose(1, 2).flatten(2, 3).flatten(0, 1)[:height, :width].reshape(values.shape)
-    grid = (values + joined).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    padded = functional.pad(values.view(1, height, width, -1), (0, 0, 0, wide, 0, tall))[0]
+    windows = cut(padded, side)
+    answers = _windowed(block.attn, windows.flatten(1, 2)).reshape(windows.shape)
+    grid = (values.view(1, height, width, -1) + join(answers, height, width)).permute(0, 3, 1, 2)
     mixed = block.local_conv(grid).flatten(2).transpose(1, 2)
     answer: Tensor = mixed + block.mlp(mixed)
     return answer
@@ -79,8 +75,8 @@ def _attend(block: Any, values: Tensor) -> Tensor:
 
 def _windowed(attention: Any, windows: Tensor) -> Tensor:
     """(n, positions, c) attended inside each window."""
-    split = attention.qkv(attention.norm(windows)).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
-    queries, keys, values = split.split([attention.key_dim, attention.key_dim, attention.d], -1)
+    parted = attention.qkv(attention.norm(windows)).view(*windows.shape[:2], attention.num_heads, -1).transpose(1, 2)
+    queries, keys, values = torch.split(parted, [attention.key_dim, attention.key_dim, attention.d], -1)
     found = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=attention.ab[None])
     projected: Tensor = attention.proj(found.transpose(1, 2).flatten(2))
     return projected

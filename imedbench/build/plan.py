@@ -17,7 +17,7 @@ from imedbench.layout import Problem, Study, find_studies, peek_study
 from imedbench.recipe import Recipe
 
 IMAGES_PER_PART = 1024
-IMAGES_PER_TASK = 32
+IMAGES_PER_TASK = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,11 +35,69 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Opened:
-    study: Study
+    """A study that was read, under the vocabulary's names."""
+
     image: Image
     truth: Masks
     regions: Masks | None
     window: Window
+    layers: Layers | None
+    """None for a picture."""
+    strangers: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What decides what a study reads as."""
+
+    study: Study
+    digest: str
+    recipe: Recipe = field(compare=False)
+
+
+@lru_cache(maxsize=1)
+def _open(reading: _Reading) -> _Opened:
+    """Reads a study; the last one is kept, since the next task most often wants other planes of it."""
+    image, truth, regions = read_study(reading.study, reading.recipe)
+    truth, strangers = renamed(truth)
+    layers = Layers.of(truth) if len(image.grid) == 3 else None
+    return _Opened(image, truth, regions, window_for(image, reading.recipe), layers, strangers)
+
+
+def renamed(masks: Masks) -> tuple[Masks, Counter[str]]:
+    """The masks under the vocabulary's names, and the names that it does not have.
+
+    Whole masks that now share a name become one; masks without a name are to be ignored.
+    """
+    vocabulary = Vocabulary.load()
+    strangers: Counter[str] = Counter()
+    groups: dict[tuple[str, int], list[int]] = {}
+    for index, info in enumerate(masks.infos):
+        if not info.target:
+            continue
+        target = vocabulary.resolve(info.target)
+        if target is None:
+            strangers[info.target] += 1
+        name = target.name if target else info.target
+        groups.setdefault((name, info.instance), []).append(index)
+    merged = []
+    for (name, _), indices in groups.items():
+        info = replace(masks.infos[indices[0]], target=name)
+        alone = masks.select(indices)
+        if len(indices) > 1:
+            alone = Masks.from_dense([np.logical_or.reduce(list(alone))], [info])
+        merged.append(alone.with_infos([info]))
+    return Masks.concatenate(merged) if merged else Masks.empty(masks.shape), strangers
+
+
+def window_for(image: Image, recipe: Recipe) -> Window:
+    """The intensities that become 0 and 255, by the recipe; 8-bit pictures stay as they are."""
+    rule = recipe.window
+    if rule == "full" and image.voxels.dtype == np.uint8:
+        return 0.0, 255.0
+    if isinstance(rule, str | tuple):
+        return window_of(image, rule)
+    return window_of(image, "full", rule.percentile)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,54 +121,25 @@ class Preparation:
         Raises:
             BadInput: a file of the study cannot be used.
         """
-        image, truth, regions = read_study(study, self.recipe)
-        opened = _Opened(study, image, self.named(truth), regions, self.window(image))
-        if len(image.grid) == 2:
-            return self._picture(opened)
+        opened = _open(_Reading(study, self.recipe.digest(), self.recipe))
+        if len(opened.image.grid) == 2:
+            self.strangers.update(opened.strangers)
+            return self._picture(study, opened)
         records = []
-        if self.recipe.slices.keep_volume and (not planes or planes[0] == self._first_plane(image)):
-            records.append(Record(self._case(study, study.id, image, opened.truth), window=opened.window))
-        records.extend(self._planes(opened, planes))
+        if not planes or planes[0] == self._first_plane(opened.image):
+            self.strangers.update(opened.strangers)
+            if self.recipe.slices.keep_volume:
+                records.append(Record(self._case(study, study.id, opened.image, opened.truth), window=opened.window))
+        records.extend(self._planes(study, opened, planes))
         return records
-
-    def named(self, masks: Masks) -> Masks:
-        """The masks under the vocabulary's names; whole masks that now share a name become one."""
-        vocabulary = Vocabulary.load()
-        groups: dict[tuple[str, int], list[int]] = {}
-        for index, info in enumerate(masks.infos):
-            if not info.target:
-                # The recipe says that this is to be ignored.
-                continue
-            target = vocabulary.resolve(info.target)
-            if target is None:
-                self.strangers[info.target] += 1
-            name = target.name if target else info.target
-            groups.setdefault((name, info.instance), []).append(index)
-        merged = []
-        for (name, _), indices in groups.items():
-            info = replace(masks.infos[indices[0]], target=name)
-            alone = masks.select(indices)
-            if len(indices) > 1:
-                alone = Masks.from_dense([np.logical_or.reduce(list(alone))], [info])
-            merged.append(alone.with_infos([info]))
-        return Masks.concatenate(merged) if merged else Masks.empty(masks.shape)
-
-    def window(self, image: Image) -> Window:
-        """The intensities that become 0 and 255, by the recipe; 8-bit pictures stay as they are."""
-        rule = self.recipe.window
-        if rule == "full" and image.voxels.dtype == np.uint8:
-            return 0.0, 255.0
-        if isinstance(rule, str | tuple):
-            return window_of(image, rule)
-        return window_of(image, "full", rule.percentile)
 
     def _first_plane(self, image: Image) -> Plane:
         slices = self.recipe.slices
         axis = slices.axes[0]
         return Plane(axis, min(slices.every // 2, image.grid[axis] - 1))
 
-    def _picture(self, opened: _Opened) -> list[Record]:
-        study, image, window = opened.study, opened.image, opened.window
+    def _picture(self, study: Study, opened: _Opened) -> list[Record]:
+        image, window = opened.image, opened.window
         picture = replace(image, voxels=to_8bit(image.voxels, window))
         masks = self._masks(picture, opened.truth, opened.regions)
         if masks is None:
@@ -118,12 +148,13 @@ class Preparation:
         case = self._case(study, study.id, picture, masks)
         return [Record(case, window=window, original=None if unchanged else image)]
 
-    def _planes(self, opened: _Opened, planes: Sequence[Plane]) -> list[Record]:
-        study, image, window = opened.study, opened.image, opened.window
+    def _planes(self, study: Study, opened: _Opened, planes: Sequence[Plane]) -> list[Record]:
+        image, window = opened.image, opened.window
+        layers = opened.layers or Layers.of(opened.truth)
         fitting = [plane for plane in planes if not too_long(_across(image.grid, plane), self._aspect)]
         self._count(ASPECT, len(planes) - len(fitting))
         records = []
-        for plane, picture, cut in cut_planes(image, Layers.of(opened.truth), fitting, window):
+        for plane, picture, cut in cut_planes(image, layers, fitting, window):
             if cut is None and self.recipe.slices.labelled_only:
                 self._count(BARE, 1)
                 continue

@@ -54,23 +54,23 @@ def region_boxes(image: Image, settings: RegionSettings | None = None) -> list[B
     return [Box((float(y0), float(x0)), (float(y1), float(x1))) for y0, x0, y1, x1 in exact]
 
 
-def _grey(voxels: Array) -> NDArray[np.uint8]:
+def _grey(voxels: Array) -> Array:
     if voxels.ndim == 2:
         return voxels.astype(np.uint8, copy=False)
     return np.asarray(voxels.mean(2), np.uint8)
 
 
-def _shrink(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+def _shrink(grey: Array, scale: float) -> Array:
     import cv2
 
     if scale == 1:
         return np.ascontiguousarray(grey)
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-    shrunk: NDArray[np.uint8] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    shrunk: Array = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return shrunk
 
 
-def _components(grey: NDArray[np.uint8], settings: RegionSettings) -> Corners:
+def _components(grey: Array, settings: RegionSettings) -> Corners:
     """Components of the image above, below and between thresholds."""
     import cv2
 
@@ -87,7 +87,7 @@ def _components(grey: NDArray[np.uint8], settings: RegionSettings) -> Corners:
     return np.concatenate(boxes) if boxes else np.zeros((0, 4), np.int64)
 
 
-def _cuts(grey: NDArray[np.uint8], levels: int) -> list[int]:
+def _cuts(grey: Array, levels: int) -> list[int]:
     """Distinct thresholds at equal shares of the pixels that are not the darkest: air is most of many images."""
     pixels = grey[grey > grey.min()]
     if not len(pixels):
@@ -96,7 +96,7 @@ def _cuts(grey: NDArray[np.uint8], levels: int) -> list[int]:
     return sorted({int(share) for share in np.ceil(shares)} | {int(grey.min()) + 1})
 
 
-def _basins(grey: NDArray[np.uint8], settings: RegionSettings) -> Corners:
+def _basins(grey: Array, settings: RegionSettings) -> Corners:
     """Watersheds of the gradient, coarser with each smoothing."""
     import cc3d
     import cv2
@@ -128,7 +128,8 @@ def _sensible(stats: Array, shape: tuple[int, ...], settings: RegionSettings) ->
     """Boxes of OpenCV's (x, y, width, height, area) that are neither tiny nor most of the image."""
     x, y, width, height, area = stats.astype(np.int64).T
     kept = (np.minimum(width, height) >= settings.least_side) & (area <= settings.largest_fraction * np.prod(shape))
-    return np.stack([y, x, y + height, x + width], 1)[kept]
+    boxes: Corners = np.stack([y, x, y + height, x + width], 1)[kept]
+    return boxes
 
 
 def _distinct(corners: Corners, settings: RegionSettings) -> Corners:
@@ -156,4 +157,5 @@ def box_overlaps(first: Corners, second: Corners) -> NDArray[np.float32]:
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(2)
     sizes = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (first, second)]
-    return (shared / (sizes[0][:, None] + sizes[1][None] - shared)).astype(np.float32)
+    iou: NDArray[np.float32] = (shared / (sizes[0][:, None] + sizes[1][None] - shared)).astype(np.float32)
+    return iou

@@ -73,16 +73,14 @@ def describe_labels(root: Path, units: Sequence[str], pattern: str) -> tuple[dic
         pattern: of their paths.
 
     Raises:
-        BadInput: a label cannot be read.
+        BadInput: no label can be read, or what one holds is no label.
     """
-    sample = _spread(units)
+    sample = [unit for unit in _spread(units) if _is_sound(root / unit)] or [units[0]]
     if all(names_within(root / unit) for unit in sample):
         return {"path": pattern}, [f"{pattern}: the files themselves name their values."]
-    colours, values = set[str](), set[int]()
-    for unit in sample:
-        found_colours, found_values = _present(root / unit)
-        colours |= found_colours
-        values |= found_values
+    found = [_present(root / unit) for unit in sample]
+    colours = set[str]().union(*(some for some, _ in found))
+    values = set[int]().union(*(some for _, some in found))
     told = f"in {len(sample)} of {len(units)} files" if len(sample) < len(units) else f"in {len(units)} files"
     if colours:
         names = {colour: f"colour {colour}" for colour in sorted(colours)}
@@ -109,6 +107,17 @@ def _single(pattern: str, values: set[int], told: str) -> tuple[dict[str, Any], 
         return {"path": pattern, "encoding": "files", "target": known[0].name}, [reason]
     reason = f"{pattern}: one value{value} {told}; write what it is into the field target."
     return {"path": pattern, "encoding": "files", "target": "foreground"}, [reason]
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a label can be read; the others are for the build to report."""
+    from imedbench.io.labels import load_label
+
+    try:
+        load_label(path)
+    except BadInput:
+        return False
+    return True
 
 
 def _present(path: Path) -> tuple[set[str], set[int]]:

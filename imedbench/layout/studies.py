@@ -279,7 +279,7 @@ def _series(study: Study) -> Iterator[Study | Problem]:
     for series, home in zip(scans, homes, strict=True):
         # The end of the UID tells series of one description apart, and stays when others are added.
         said = re.sub(r"\W+", "-", series.description).strip("-").lower() or "series"
-        part = replace(study, id=f"{study.id}_{said}_{series.uid[-8:]}")
+        part = replace(study, id=f"{study.id}_{said}_{series.uid[-8:]}".rstrip("_"))
         if len(home) == 1 and sum(home == other for other in homes) == 1:
             yield replace(part, images=(next(iter(home)),))
         else:

@@ -95,9 +95,9 @@ class Extent:
 def padded(side: int, coarseness: int = 0) -> int:
     """The size on the ladder that holds ``side``: steps of 32 up to 512, of 1/16 to 1/8 of the side above it.
 
-    Each unit of ``coarseness`` doubles the steps.
+    Each unit of ``coarseness`` doubles the smallest step.
     """
-    step = max(SMALLEST_STEP, 1 << max(0, (side - 1).bit_length() - 4)) << coarseness
+    step = max(SMALLEST_STEP << coarseness, 1 << max(0, (side - 1).bit_length() - 4))
     return -(-side // step) * step
 
 

@@ -28,7 +28,7 @@ def test_unknown_name_lists_those_there_are() -> None:
 
 
 def test_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadRecipe, match="gone.yaml: the recipe cannot be read"):
+    with pytest.raises(BadRecipe, match=r"gone\.yaml: the recipe cannot be read"):
         load_recipe(tmp_path / "gone.yaml")
 
 
