@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imedbench.errors import BadRecipe, printable
+from imedbench.errors import BadInput, BadRecipe, printable
 from imedbench.io.images import suffix_of
 from imedbench.layout.contents import channel_names, describe_labels
 from imedbench.layout.inventory import (
@@ -24,8 +24,6 @@ from imedbench.layout.inventory import (
 
 NUMBERED = re.compile(r"_\d{4}$")
 """The channel number that nnU-Net puts at the end of an image's name."""
-FEW_FILES = 200
-"""Up to so many images and labels are paired by their grids."""
 Pattern = str
 
 
@@ -33,19 +31,31 @@ def from_npz(inventory: Inventory) -> Finding | None:
     """Archives that hold an image and its mask together."""
     if any(suffix_of(Path(unit)) != ".npz" for unit in inventory.units):
         return None
-    from imedbench.io.arrays import IMAGE_NAMES, LABEL_NAMES, members
+    from imedbench.io.arrays import IMAGE_NAMES, LABEL_NAMES
 
-    with members(inventory.root / inventory.units[0]) as held:
-        both = [name for names in (IMAGE_NAMES, LABEL_NAMES) for name in names if name in held]
-        names = set(held)
-    if not names & set(LABEL_NAMES) or len(both) < 2:
+    held = _first_members(inventory)
+    both = [name for names in (IMAGE_NAMES, LABEL_NAMES) for name in names if name in held]
+    if not held & set(LABEL_NAMES) or len(both) < 2:
         return None
     pattern = _generalised(inventory.units)
     labels, reasons = describe_labels(inventory.root, inventory.units, pattern)
-    told = ", ".join(sorted(names))
+    told = ", ".join(sorted(held))
     return Finding(
         {"images": pattern, "labels": [labels]}, [f"Each .npz holds an image and its mask ({told}).", *reasons]
     )
+
+
+def _first_members(inventory: Inventory) -> set[str]:
+    """The names of the arrays in the first archive that can be read."""
+    from imedbench.io.arrays import members
+
+    for unit in inventory.units:
+        try:
+            with members(inventory.root / unit) as held:
+                return set(held)
+        except BadInput:
+            continue
+    return set()
 
 
 def from_names(inventory: Inventory) -> Finding | None:
@@ -72,53 +82,6 @@ def from_names(inventory: Inventory) -> Finding | None:
         fields["labels"].append(described)
         reasons.extend(why)
     return Finding(fields, reasons)
-
-
-def from_grids(inventory: Inventory) -> Finding | None:
-    """Images and labels whose names do not agree, paired where only one image has a label's grid.
-
-    Raises:
-        BadRecipe: a label's grid is that of no image, or of several.
-    """
-    from imedbench.io import peek
-
-    if not inventory.labels or not inventory.images or len(inventory.units) > FEW_FILES:
-        return None
-    grids = {
-        unit: peek(inventory.root / unit).shape for unit in inventory.units if unit not in dict(inventory.dicom_labels)
-    }
-    listed: dict[str, list[str]] = {image: [] for image in inventory.images}
-    for label in inventory.labels:
-        fitting = [image for image in inventory.images if grids.get(image) == grids.get(label)]
-        if len(fitting) != 1:
-            told = f"{len(fitting)} images have its grid" if fitting else "no image has its grid"
-            message = (
-                f"{printable(inventory.root / label)}: which image this label belongs to cannot be told, because their "
-                f"names share no text and {told}; write a recipe that lists them under `studies`, each with its id, "
-                "images and labels."
-            )
-            raise BadRecipe(message)
-        listed[fitting[0]].append(label)
-    return _list_of(inventory, listed)
-
-
-def _list_of(inventory: Inventory, listed: Mapping[str, Sequence[str]]) -> Finding:
-    from imedbench.layout.contents import modality_in
-
-    reasons = ["The names of images and labels share no text, so each label was given to the one image of its grid."]
-    studies = []
-    for image, labels in listed.items():
-        study = re.sub(r"[^A-Za-z0-9_.-]+", "_", split_name(image)[0])
-        studies.append({"id": study, "images": [image], "labels": list(labels), "modality": modality_in([image])})
-        reasons.append(f"{image}: {', '.join(labels) if labels else 'no label'}.")
-    most = max(len(labels) for labels in listed.values())
-    entries = []
-    for number in range(most):
-        units = [labels[number] for labels in listed.values() if len(labels) > number]
-        described, why = describe_labels(inventory.root, units, "its label")
-        entries.append(described | {"path": ""})
-        reasons.extend(why)
-    return Finding({"studies": studies, "labels": entries}, reasons)
 
 
 def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:

@@ -222,6 +222,8 @@ def _study(tree: Tree, recipe: Recipe, name: str, one: _Gathered) -> Iterator[St
 
 def _fault(recipe: Recipe, one: _Gathered) -> tuple[str, str] | None:
     """What a study lacks or has too much of, and the remedy."""
+    if any(printable(path) != path for path in (*one.paths, *(str(label.path) for label in one.labels))):
+        return "the name is not UTF-8, so that no index can hold it", "rename the file"
     lacking = [channel for channel in recipe.images if channel not in one.images]
     if lacking:
         return f"the channel {', '.join(lacking)} has no file", "add it, or remove the study"
@@ -240,7 +242,7 @@ def _fault(recipe: Recipe, one: _Gathered) -> tuple[str, str] | None:
 
 
 def _problem(name: str, path: Path, fact: str, remedy: str) -> Problem:
-    return Problem(name, printable(path), str(BadInput(path, fact, remedy)))
+    return Problem(printable(name), printable(path), str(BadInput(path, fact, remedy)))
 
 
 def _id_of(key: Key) -> str:

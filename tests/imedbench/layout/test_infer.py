@@ -101,6 +101,29 @@ def test_several_kinds_of_images_are_refused(put: Put, source: Path) -> None:
         infer_recipe(source)
 
 
+def test_damaged_file_does_not_stop_the_inference(put: Put, source: Path, labels: Array) -> None:
+    for study in ("a", "b", "c"):
+        put(f"images/{study}.nii.gz")
+        put(f"labels/{study}.nii.gz", labels)
+    for name in ("images/a.nii.gz", "labels/a.nii.gz"):
+        whole = (source / name).read_bytes()
+        (source / name).write_bytes(whole[: len(whole) // 2])
+    recipe, _ = infer_recipe(source)
+    assert recipe.labels[0].names == {1: "label 1", 2: "label 2"}
+    assert len(studies_of(source, recipe)) == 3
+
+
+def test_dicom_series_of_a_patient_are_studies(shared_data: Path, source: Path) -> None:
+    for folder, series in (("p1/a", "dicom_ct/series"), ("p1/b", "dicom_mr"), ("p2", "dicom_mr")):
+        (source / folder).parent.mkdir(exist_ok=True)
+        (source / folder).symlink_to(shared_data / series)
+    recipe, _ = infer_recipe(source)
+    studies = studies_of(source, recipe)
+    assert [study.patient for study in studies] == ["p1", "p1", "p2"]
+    assert [study.images[0].name for study in studies] == ["a", "b", "p2"]
+    assert read_study(studies[0], recipe)[0].modality == "ct"
+
+
 def test_labels_that_nothing_pairs_are_refused(put: Put, source: Path, mask: Array) -> None:
     put("images/a.png")
     put("images/b.png")

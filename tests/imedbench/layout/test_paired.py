@@ -88,19 +88,6 @@ def test_archives_with_image_and_mask(source: Path) -> None:
     assert truth.areas().tolist() == [4]
 
 
-def test_pairs_by_their_grid(put: Put, source: Path) -> None:
-    for number, (image, label) in enumerate((("scan_ct", "first_seg"), ("scan_mr", "other_seg"))):
-        put(f"{image}.nii", np.random.default_rng(0).normal(size=(4 + number, 6, 7)).astype(np.float32))
-        values = np.zeros((4 + number, 6, 7), np.uint8)
-        values[1:3] = 1
-        put(f"{label}.nii", values)
-    recipe, _ = infer_recipe(source)
-    assert [(one.id, one.labels, one.modality) for one in recipe.studies] == [
-        ("scan_ct", ("first_seg.nii",), "ct"),
-        ("scan_mr", ("other_seg.nii",), "mr"),
-    ]
-
-
 def test_images_in_folders_of_patients(put: Put, source: Path) -> None:
     put("p1/a.png")
     put("p1/b.png")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,12 @@ def test_listed_studies(source: Path) -> None:
     assert study == Study("a", "p", (source / "one.nii",), (LabelFile(source / "two.nii"),), None, "mr")
     assert isinstance(problem, Problem)
     assert "lists this file and it is not there" in problem.error
+
+
+def test_name_that_is_no_utf8_is_a_problem(source: Path) -> None:
+    touch(source, "images/a.png", os.fsdecode(b"images/caf\xe9.png"))
+    study, problem = find_studies(source, recipe())
+    assert isinstance(study, Study)
+    assert isinstance(problem, Problem)
+    assert "caf\\xe9.png: the name is not UTF-8" in problem.error
+    assert problem.study == "caf\\xe9"
