@@ -30,10 +30,11 @@ from imedbench.build.plan import (
     save_plan,
     survey,
 )
+from imedbench.build.splits import surplus
 from imedbench.build.staging import Piece, save_piece
 from imedbench.build.tasks import WORK, BuildSettings, Task, assemble, notes_path, piece_path, run_task
 from imedbench.errors import BadStore
-from imedbench.store import Store, StoreInfo, create_store, finish_store, finished_parts
+from imedbench.store import Store, StoreInfo, create_store, finish_store, finished_parts, part_cases
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -226,9 +227,20 @@ def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSet
         strangers += Counter(notes["strangers"])
     problems.extend(_gone(plan, sources))
     create_store(out, _info(sources, settings, counts=dict(counts), strangers=dict(strangers)))
-    finish_store(out, problems)
+    finish_store(out, problems, _surplus(out, plan, sources))
     shutil.rmtree(out / WORK / "workers", ignore_errors=True)
     return tuple(problems)
+
+
+def _surplus(out: Path, plan: Plan, sources: Sequence[Source]) -> set[str]:
+    """Test pictures beyond the limit of their set; only those are held in memory that compete for a place."""
+    tested: dict[str, list[str]] = {}
+    for part in plan.parts:
+        for case in part_cases(out, part.number, ("id", "dataset", "split", "ndim")):
+            if case["split"] == "test" and case["ndim"] == 2:
+                tested.setdefault(case["dataset"], []).append(case["id"])
+    most = {source.recipe.name: source.recipe.split.max_test for source in sources}
+    return {case for dataset, cases in tested.items() for case in surplus(dataset, cases, most[dataset])}
 
 
 def _report(out: Path, progress: Callable[[Progress], None]) -> Path:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imedbench.build.statistics import GROUPS, Statistics, summarise
 from imedbench.masks import Masks
 from imedbench.report.charts import Chart, Series
 from imedbench.report.choice import choose_cases, windows_of
@@ -18,6 +17,7 @@ from imedbench.report.drawing import fills, fit, picture_of
 from imedbench.report.outlines import svg_paths
 from imedbench.report.page import render, webp_uri, write_page
 from imedbench.report.planes import views_of
+from imedbench.report.statistics import GROUPS, Statistics, summarise
 from imedbench.types import Case
 
 if TYPE_CHECKING:

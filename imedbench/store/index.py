@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,15 +78,18 @@ def write_table(path: Path, table: str, columns: Mapping[str, Sequence[Any]]) ->
     _write(path, table, [pa.table({name: columns.get(name, ()) for name in wanted.names}, wanted)])
 
 
-def consolidate(store: Path, parts: Iterable[int]) -> int:
+def consolidate(store: Path, parts: Iterable[int], reserved: Container[str] = ()) -> int:
     """Joins the tables of the parts at the root, one part at a time; returns the number of cases.
+
+    Cases whose id is ``reserved`` are on the side "reserve" at the root, whatever their part says.
 
     Raises:
         BadStore: two cases have one id.
     """
     parts = sorted(parts)
     for table in TABLES:
-        _write(store / f"{table}.parquet", table, _tables(store, parts, table))
+        tables = _tables(store, parts, table)
+        _write(store / f"{table}.parquet", table, tables if table != "cases" else _set_aside(tables, reserved))
     return _refuse_twins(store)
 
 
@@ -115,12 +118,28 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator["pa.Re
         yield from file.iter_batches(BATCH, columns=list(columns) if columns is not None else None)
 
 
+def part_cases(store: Path, part: int, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The named columns of the cases of one finished part."""
+    for batch in batches(part_path(store, part) / "cases.parquet", columns):
+        yield from batch.to_pylist()
+
+
 def _tables(store: Path, parts: Sequence[int], table: str) -> Iterator["pa.Table"]:
     from pyarrow import parquet
 
     for part in parts:
         path = part_path(store, part) / f"{table}.parquet"
         yield parquet.read_table(path, schema=schema(table), memory_map=True, partitioning=None)
+
+
+def _set_aside(tables: Iterable["pa.Table"], reserved: Container[str]) -> Iterator["pa.Table"]:
+    import pyarrow as pa
+
+    for cases in tables:
+        sides = zip(cases["id"].to_pylist(), cases["split"].to_pylist(), strict=True)
+        splits = pa.array(("reserve" if name in reserved else side for name, side in sides), pa.string())
+        place = cases.schema.get_field_index("split")
+        yield cases.set_column(place, cases.schema.field(place), splits)
 
 
 def _write(path: Path, table: str, tables: Iterable["pa.Table"]) -> None:

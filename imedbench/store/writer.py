@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -49,19 +49,20 @@ def create_store(path: Path, info: StoreInfo) -> None:
     _write_root(path, asdict(info), complete=False)
 
 
-def finish_store(path: Path, problems: Sequence[Mapping[str, str]]) -> None:
+def finish_store(path: Path, problems: Sequence[Mapping[str, str]], reserved: Container[str] = ()) -> None:
     """Joins the index of all parts and declares the store complete.
 
     Args:
         path: a store whose writers have all finished.
         problems: studies that could not be used: study, path, error.
+        reserved: ids of test cases beyond a data set's limit; the index puts them on the side "reserve".
 
     Raises:
         BadStore: two cases have one id.
     """
     attributes = root_attributes(path)
     _sweep(path)
-    consolidate(path, finished_parts(path))
+    consolidate(path, finished_parts(path), reserved)
     columns = {name: [printable(problem[name]) for problem in problems] for name in ("study", "path", "error")}
     write_table(path / "problems.parquet", "problems", columns)
     _write_root(path, attributes["info"], complete=True)

@@ -14,7 +14,7 @@ from imedbench.build.pipeline import Progress, Workers, build_store
 from imedbench.build.plan import Source
 from imedbench.build.tasks import WORK, BuildSettings
 from imedbench.errors import BadStore
-from imedbench.recipe import Recipe
+from imedbench.recipe import Recipe, SplitRule
 from imedbench.store import Store
 
 RECIPE = """
@@ -199,3 +199,12 @@ def test_a_killed_worker_is_replaced(raw: Path, tmp_path: Path) -> None:
     assert killed
     assert process.wait(timeout=120) == 0
     assert digests(out) == digests(tmp_path / "quiet")
+
+
+def test_test_images_beyond_the_limit_are_set_aside(raw: Path, tmp_path: Path) -> None:
+    few = recipe(raw).model_copy(update={"split": SplitRule(test_fraction=1.0, max_test=30)})
+    build_store([Source(raw, few)], tmp_path / "store", BuildSettings(name="test"), workers=Workers(0))
+    cases = Store.open(tmp_path / "store").cases.to_pylist()
+    sides = [case["split"] for case in cases if case["ndim"] == 2]
+    assert (sides.count("test"), sides.count("reserve")) == (30, 170)
+    assert {case["split"] for case in cases if case["ndim"] == 3} == {"test"}
