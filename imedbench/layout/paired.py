@@ -87,7 +87,7 @@ def from_names(inventory: Inventory) -> Finding | None:
 def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
     """The image of each label and the study both are of; None where a label has none."""
     if len(images) == 1 and not _same_study(images, labels):
-        # One image only: all labels are of it, and no placeholder is needed.
+        # One image only: all labels are of it, and no variable is needed.
         return dict.fromkeys(labels, (images[0], ""))
     stems = {stem_of(label) for label in labels}
     # Of several channels the first stands for the study.

@@ -1,7 +1,7 @@
-"""Path patterns with placeholders, such as ``labels/{study}_{target}.nii.gz``, and the files that fit them.
+"""Path patterns with variables, such as ``labels/{study}_{target}.nii.gz``, and the files that fit them.
 
-A placeholder never crosses a ``/``. ``{study}``, ``{patient}`` and ``{session}`` take as many characters as they can,
-``{target}`` and ``{any}`` as few; ``{instance}``, ``{n}``, ``{h}`` and ``{w}`` take digits. A placeholder that stands
+A variable never crosses a ``/``. ``{study}``, ``{patient}`` and ``{session}`` take as many characters as they can,
+``{target}`` and ``{any}`` as few; ``{instance}``, ``{n}``, ``{h}`` and ``{w}`` take digits. A variable that stands
 twice must stand for the same text both times (``{any}`` need not). Where the studies are known already, ``{study}`` is
 the longest of them that fits, so that ``masks/{study}_{target}_{instance}.png`` is clear even where names hold ``_``.
 A pattern that ends in ``/`` means folders, each a DICOM series.
@@ -30,7 +30,7 @@ class Found:
     path: str
     """Below the source folder, with ``/``."""
     values: Values
-    """What each placeholder stood for."""
+    """What each variable stood for."""
 
 
 @dataclass(slots=True)
@@ -89,8 +89,8 @@ class Tree:
                 yield name, {**found.values, **values}
 
 
-def placeholders(pattern: str) -> list[str]:
-    """The placeholders of a pattern, in order.
+def variables(pattern: str) -> list[str]:
+    """The variables of a pattern, in order.
 
     Raises:
         BadRecipe: one is unknown, or a brace is not closed.
@@ -98,19 +98,19 @@ def placeholders(pattern: str) -> list[str]:
     names = re.findall(r"\{([^{}]*)\}", pattern)
     unknown = [name for name in names if name not in KINDS]
     if unknown or re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", pattern)):
-        fact = f"{{{unknown[0]}}} is no placeholder" if unknown else "a brace is not closed"
+        fact = f"{{{unknown[0]}}} is no variable" if unknown else "a brace is not closed"
         message = f"pattern {pattern!r}: {fact}; there are {', '.join(f'{{{name}}}' for name in KINDS)}."
         raise BadRecipe(message)
     return names
 
 
 def match_name(name: str, step: str, bound: Values, studies: Container[str] | None = None) -> Values | None:
-    """What the placeholders of one step of a pattern stand for in a name; None where it does not fit.
+    """What the variables of one step of a pattern stand for in a name; None where it does not fit.
 
     Args:
         name: of a file or folder.
         step: the part of a pattern between two slashes.
-        bound: placeholders that are known from the steps before.
+        bound: variables that are known from the steps before.
         studies: where given, the values that ``{study}`` may have; the longest that fits is taken.
     """
     if studies is None or "{study}" not in step or "study" in bound:
@@ -129,7 +129,7 @@ def match_name(name: str, step: str, bound: Values, studies: Container[str] | No
 
 
 def _starts(name: str, head: str, bound: Values) -> range:
-    """Where ``{study}`` may begin: at one place after plain text, anywhere after another placeholder."""
+    """Where ``{study}`` may begin: at one place after plain text, anywhere after another variable."""
     if "{" in head:
         return range(len(name))
     return range(len(head), len(head) + 1) if name.startswith(head) else range(0)

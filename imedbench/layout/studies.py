@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imedbench.errors import BadInput, BadRecipe, printable
-from imedbench.layout.pattern import Found, Tree, placeholders
+from imedbench.layout.pattern import Found, Tree, variables
 from imedbench.recipe import Recipe
 from imedbench.recipe_fields import Labels, ListedStudy
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imedbench.io import Series
 
 IDENTITY = ("patient", "session", "study")
-"""The placeholders that say which study a file is of, outermost first."""
+"""The variables that say which study a file is of, outermost first."""
 Key = tuple[str, ...]
 
 
@@ -146,15 +146,15 @@ def _matched(tree: Tree, recipe: Recipe) -> Iterator[Study | Problem]:
 
 
 def _identity(recipe: Recipe) -> tuple[str, ...]:
-    """The placeholders that tell studies apart, which every pattern of the recipe must have.
+    """The variables that tell studies apart, which every pattern of the recipe must have.
 
     Raises:
         BadRecipe: a pattern lacks one, or has one that the images' lack.
     """
     first, *others = [*recipe.images.values(), *(labels.path for labels in recipe.labels), recipe.interactive]
-    keys = [key for key in IDENTITY if key in placeholders(first)]
+    keys = [key for key in IDENTITY if key in variables(first)]
     for pattern in filter(None, others):
-        its = [key for key in IDENTITY if key in placeholders(pattern)]
+        its = [key for key in IDENTITY if key in variables(pattern)]
         if its != keys:
             told = ", ".join(f"{{{key}}}" for key in keys) or "none of {study}, {session}, {patient}"
             message = f"recipe {recipe.name}: the pattern {pattern!r} must hold {told}, as that of the images does."
@@ -163,7 +163,7 @@ def _identity(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _images(tree: Tree, recipe: Recipe, keys: tuple[str, ...]) -> dict[Key, _Gathered]:
-    """The images by what their placeholders say, without the files that are labels of another image."""
+    """The images by what their variables say, without the files that are labels of another image."""
     gathered: dict[Key, _Gathered] = {}
     for channel, pattern in recipe.images.items():
         for found in tree.matches(pattern):
@@ -236,7 +236,7 @@ def _fault(recipe: Recipe, one: _Gathered) -> tuple[str, str] | None:
         remedy = "add it, remove the image, or write `optional: true` in the recipe's labels"
         return f"no label file belongs to this image (looked for {' and '.join(bare)})", remedy
     for index, labels in enumerate(recipe.labels):
-        if sources[index] > 1 and not {"target", "instance"} & set(placeholders(labels.path)):
+        if sources[index] > 1 and not {"target", "instance"} & set(variables(labels.path)):
             return f"{sources[index]} files fit {labels.path} for this study", "keep one, or make the pattern narrower"
     return None
 

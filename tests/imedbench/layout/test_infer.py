@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imedbench.errors import BadRecipe, ImedbenchError
@@ -130,3 +131,26 @@ def test_labels_that_nothing_pairs_are_refused(put: Put, source: Path, mask: Arr
     put("masks/one.png", mask)
     with pytest.raises(ImedbenchError, match="which image this label belongs to cannot be told"):
         infer_recipe(source)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # rt-utils writes as pydicom 2 did
+def test_structure_sets_beside_their_series(shared_data: Path, source: Path) -> None:
+    from rt_utils import RTStructBuilder
+
+    for patient in ("p1", "p2"):
+        (source / patient / "mr").mkdir(parents=True)
+        for path in (shared_data / "dicom_mr").glob("*.dcm"):
+            (source / patient / "mr" / path.name).write_bytes(path.read_bytes())
+        built = RTStructBuilder.create_new(dicom_series_path=str(source / patient / "mr"))
+        mask = np.zeros((51, 35, 32), bool)
+        mask[20:30, 10:20, 5:9] = True
+        built.add_roi(mask=mask, name="hippocampus")
+        built.save(str(source / patient / "structures.dcm"))
+    recipe, _ = infer_recipe(source)
+    assert recipe.images == {"": "{study}/mr/"}
+    assert [(one.path, one.encoding) for one in recipe.labels] == [("{study}/structures.dcm", "rtstruct")]
+    first, second = studies_of(source, recipe)
+    assert (first.id, second.id) == ("p1", "p2")
+    image, truth, _ = read_study(first, recipe)
+    assert truth.targets == ("hippocampus",)
+    assert image.modality == "mr"

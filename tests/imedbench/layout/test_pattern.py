@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from imedbench.errors import BadRecipe
-from imedbench.layout.pattern import Tree, match_name, placeholders
+from imedbench.layout.pattern import Tree, match_name, variables
 
 
 def touch(root: Path, *names: str) -> Tree:
@@ -14,16 +14,14 @@ def touch(root: Path, *names: str) -> Tree:
     return Tree(root)
 
 
-def test_placeholders_in_order() -> None:
-    assert placeholders("label/x___{study}.({n}, {h}, {w}, 1).npz") == ["study", "n", "h", "w"]
+def test_variables_in_order() -> None:
+    assert variables("label/x___{study}.({n}, {h}, {w}, 1).npz") == ["study", "n", "h", "w"]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "message"), [("{case}.png", r"\{case\} is no placeholder"), ("{study.png", "brace")]
-)
+@pytest.mark.parametrize(("pattern", "message"), [("{case}.png", r"\{case\} is no variable"), ("{study.png", "brace")])
 def test_pattern_that_means_nothing_is_refused(pattern: str, message: str) -> None:
     with pytest.raises(BadRecipe, match=message):
-        placeholders(pattern)
+        variables(pattern)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +58,12 @@ def test_longest_known_study_and_shortest_target() -> None:
     assert match_name("amos_1_2_000.png", step, {}, studies) == {"study": "amos_1", "target": "2", "instance": "000"}
 
 
-def test_study_behind_another_placeholder() -> None:
+def test_study_behind_another_variable() -> None:
     found = match_name("left_lung_p_7.png", "{target}_{study}.png", {}, {"p_7", "7"})
     assert found == {"target": "left_lung", "study": "p_7"}
 
 
-def test_same_placeholder_twice_is_the_same_text(tmp_path: Path) -> None:
+def test_same_variable_twice_is_the_same_text(tmp_path: Path) -> None:
     tree = touch(tmp_path, "a/a_flair.nii", "b/a_flair.nii", "b/b_flair.nii")
     assert [found.path for found in tree.matches("{study}/{study}_flair.nii")] == ["a/a_flair.nii", "b/b_flair.nii"]
     assert match_name("x_x.png", "{patient}_{patient}.png", {}) == {"patient": "x"}
