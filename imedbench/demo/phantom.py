@@ -13,7 +13,7 @@ from imedbench.demo.torso import build_torso, paint_back, paint_seat
 from imedbench.types import Image
 
 SHAPE = (96, 256, 256)
-SPACING_MM = (5.0, 1.5, 1.5)
+SPACING_MM = (5.0, 1.4, 1.4)
 NOISE_HU = 9.0
 LOWEST_HU, HIGHEST_HU = -1024, 1600
 TABLE_HU = -420.0

@@ -27,8 +27,8 @@ class _Grid(NamedTuple):
     spacing_mm: tuple[float, float, float]
 
 
-FINE = _Grid((96, 256, 256), (5.0, 1.5, 1.5))
-THICK = _Grid((24, 256, 256), (20.0, 1.5, 1.5))
+FINE = _Grid((96, 256, 256), (5.0, 1.4, 1.4))
+THICK = _Grid((24, 256, 256), (20.0, 1.4, 1.4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _sets() -> list[_DataSet]:
     return [
         _DataSet("torso_ct", partial(_write_torsos, seeds=(1, 3))),
         _DataSet("torso_dicom", partial(_write_dicom, seed=2)),
-        _DataSet("chest_xray", partial(_write_films, seeds=(1, 2))),
+        _DataSet("chest_xray", partial(_write_films, seeds=(4, 5))),
         _DataSet("brain_atlas", _write_atlas),
         _DataSet("brain_tissue", _write_tissue),
     ]
@@ -87,7 +87,7 @@ def _small_sets() -> list[_DataSet]:
     return [
         _DataSet("torso_ct", partial(_write_torsos, seeds=(1,), grid=THICK), every=2),
         _DataSet("torso_dicom", partial(_write_dicom, seed=2, grid=THICK), every=2),
-        _DataSet("chest_xray", partial(_write_films, seeds=(1,))),
+        _DataSet("chest_xray", partial(_write_films, seeds=(4,))),
         _DataSet("brain_tissue", _write_tissue, every=6),
     ]
 

@@ -14,7 +14,7 @@ LEVELS = (-260, -200, -150, -100, -50, 0, 40, 80, 120, 160, 190, 215, 235, 252)
 CAVITY_HALF_WIDTH = (66, 88, 112, 122, 124, 122, 121, 120, 116, 106, 92, 72, 48, 24)
 CAVITY_HALF_DEPTH = (52, 62, 70, 73, 76, 80, 84, 86, 84, 76, 66, 50, 34, 16)
 CAVITY_CENTRE = (-4, 4, 8, 9, 7, 4, 2, 0, -2, -6, -10, -16, -20, -24)
-TRUNK_HALF_WIDTH = (166, 163, 150, 142, 140, 139, 141, 145, 149, 154, 158, 156, 146, 132)
+TRUNK_HALF_WIDTH = (156, 154, 147, 142, 140, 139, 141, 145, 149, 154, 158, 156, 146, 132)
 TRUNK_FRONT_WALL = (22, 16, 12, 11, 11, 12, 14, 16, 20, 24, 24, 22, 20, 18)
 TRUNK_BACK = (-104, -106, -104, -102, -102, -104, -106, -108, -108, -106, -104, -100, -94, -86)
 SPINE_LEVELS = (-230, -180, -127, -60, 0, 60, 120, 180, 250)
@@ -83,7 +83,7 @@ def _paint_wall(canvas: Canvas, torso: Torso, fat_mm: float) -> None:
     sideways = np.sin(torso.bearing) ** 2
     thickness = fat_mm * (0.8 + 0.3 * (1 - sideways) + 0.10 * canvas.swell + 0.03 * canvas.rough)
     thickness = thickness * profile(
-        canvas, (1.5, 1.35, 1.2, 1.1, 0.9, 0.75, 0.6, 0.5), (*LEVELS[:1], -180, -130, -80, 0, 60, 120, 252)
+        canvas, (1.2, 1.2, 1.15, 1.1, 0.9, 0.75, 0.6, 0.5), (*LEVELS[:1], -180, -130, -80, 0, 60, 120, 252)
     )
     skin = torso.trunk - np.maximum(thickness, 4)
     canvas.paint(everywhere, skin, SKIN_HU)
@@ -132,8 +132,7 @@ def paint_back(canvas: Canvas, torso: Torso) -> None:
         ratio = np.sqrt(across**2 + along**2)
         erector = np.maximum((ratio - 1) * 17, torso.trunk + 3) + 1.2 * canvas.rough
         erector = np.maximum(erector, -210 - region.z)
-        halo = FAT_HU + 0 * erector
-        canvas.paint(region.box, erector - 1.6, halo)
+        canvas.paint(region.box, erector - 1.6, FAT_HU)
         canvas.paint(region.box, erector, _marbled(canvas), f"{side} autochthonous muscle")
     for side, sign in SIDES:
         knots = [

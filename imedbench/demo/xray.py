@@ -8,9 +8,11 @@ from imedbench.demo.phantom import make_phantom
 
 SHAPE = (240, 100, 256)
 SPACING_MM = (1.3, 3.0, 1.4)
-CENTRE_MM = 108.0
+CENTRE_MM = 88.0
 """Height of the film's middle above the phantom's."""
 SIZE = 512
+LEAST_MM = 6.0
+"""A silhouette begins where this much of the organ lies in the way."""
 WATER_PER_MM = 0.019
 """Attenuation of water at about 80 keV."""
 SILHOUETTES = {
@@ -25,6 +27,8 @@ SILHOUETTES = {
 
 def make_xray(seed: int) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.bool_]]]:
     """A frontal radiograph, bone white, the patient's right at the left, and a (y, x) mask of each silhouette."""
+    from scipy.ndimage import gaussian_filter
+
     image, labels, names = make_phantom(seed, SHAPE, SPACING_MM, CENTRE_MM)
     numbers = {name: number for number, name in names.items()}
     density = np.clip(image.voxels.astype(np.float32) / 1000 + 1, 0, None)
@@ -35,7 +39,7 @@ def make_xray(seed: int) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.bool_]
     for name, parts in SILHOUETTES.items():
         inside = np.isin(labels, [numbers[part] for part in parts if part in numbers])
         depth = inside.sum(axis=1, dtype=np.float32) * SPACING_MM[1]
-        masks[name] = _enlarged(depth) > 4
+        masks[name] = gaussian_filter(_enlarged(depth), 2.5) > LEAST_MM
     return film, masks
 
 
