@@ -58,6 +58,9 @@ def check(record: Record) -> None:
         BadStore: naming the case and the fault.
     """
     case, picture = record.case, record.case.image
+    for image in (picture, record.original):
+        if image is not None and (fault := _fault_of(image)):
+            raise refusal(case.id, fault)
     faults = {
         "has an id that is empty or no UTF-8": not case.id or case.id != printable(case.id),
         "has a 2-D picture that is not of 8 bits": len(picture.grid) == 2 and picture.voxels.dtype != np.uint8,
@@ -70,9 +73,6 @@ def check(record: Record) -> None:
     for fact, wrong in faults.items():
         if wrong:
             raise refusal(case.id, fact)
-    for image in (picture, record.original):
-        if image is not None and (fault := _fault_of(image)):
-            raise refusal(case.id, fault)
 
 
 def _fault_of(image: Image) -> str:

@@ -86,9 +86,9 @@ def _layout(metadata: dict[str, Any]) -> dict[str, Any]:
     """What decides how the bytes are read. Blosc's own header says how a chunk was compressed."""
     fields = ("shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
     layout: dict[str, Any] = json.loads(json.dumps({field: metadata[field] for field in fields}))
-    for codec in layout["codecs"][0]["configuration"].get("codecs", []):
+    for codec in layout["codecs"][0].get("configuration", {}).get("codecs", []):
         if codec["name"] == "blosc":
-            del codec["configuration"]
+            codec.pop("configuration", None)
     return layout
 
 

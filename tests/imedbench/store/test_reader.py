@@ -1,14 +1,18 @@
 import pickle
 import shutil
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from imedbench.errors import BadStore, UnknownName
 from imedbench.masks import Masks
-from imedbench.store import Store
+from imedbench.store import Record, Store
 from imedbench.types import Case, Image
+
+Build = Callable[[Sequence[Sequence[Record]]], Path]
 
 
 def same_masks(ours: Masks, theirs: Masks) -> None:
@@ -37,7 +41,7 @@ def same_case(ours: Case, theirs: Case) -> None:
     same_masks(ours.masks, theirs.masks)
 
 
-def test_every_case_comes_back_as_it_went_in(build, records):
+def test_every_case_comes_back_as_it_went_in(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records[:3], records[3:]]))
     assert len(store) == len(records)
     assert list(store) == list(store.ids) == [record.case.id for record in records]
@@ -47,7 +51,7 @@ def test_every_case_comes_back_as_it_went_in(build, records):
         same_masks(store.case_masks(record.case.id), record.case.masks)
 
 
-def test_original_intensities_are_kept_once(build, records):
+def test_original_intensities_are_kept_once(build: Build, records: list[Record]) -> None:
     path = build([records])
     store = Store.open(path)
     volume = records[0].case.image
@@ -64,33 +68,33 @@ def test_original_intensities_are_kept_once(build, records):
     assert stored == ["original-32x64-int16", "original-64x64-uint16"]
 
 
-def test_slice_finds_its_volume_in_another_part(build, records):
+def test_slice_finds_its_volume_in_another_part(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records[1:], records[:1]]))
     expected = records[0].case.image.voxels[:, 19][::-1, ::-1]
     np.testing.assert_array_equal(store.original("volume/y0019").voxels, expected)
 
 
-def test_name_tag_and_problems(build, records):
+def test_name_tag_and_problems(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records]))
     assert (store.info.name, store.info.settings, store.info.version) == ("made", {"seed": 1}, {"imedbench": "0"})
     problem = {"study": "broken", "path": "raw/broken.nii.gz", "error": "raw/broken.nii.gz: cut short."}
     assert store.problems.to_pylist() == [problem]
 
 
-def test_scan_gives_the_tables_piece_by_piece(build, records):
+def test_scan_gives_the_tables_piece_by_piece(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records[:4], records[4:]]))
     ids = [name for batch in store.scan("cases", ["id"]) for name in batch.column("id").to_pylist()]
     assert ids == list(store.ids)
     assert sum(batch.num_rows for batch in store.scan("masks")) == store.masks.num_rows
 
 
-def test_pickled_store_reads_on(build, records):
+def test_pickled_store_reads_on(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records]))
     store.image("grey")
     same_case(pickle.loads(pickle.dumps(store))["grey"], records[4].case)
 
 
-def test_threads_read_together(build, records):
+def test_threads_read_together(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records]))
     wanted = [record.case for record in records] * 8
     with ThreadPoolExecutor(8) as pool:
@@ -98,25 +102,25 @@ def test_threads_read_together(build, records):
             same_case(ours, theirs)
 
 
-def test_unknown_case_names_its_neighbours(build, records):
+def test_unknown_case_names_its_neighbours(build: Build, records: list[Record]) -> None:
     with pytest.raises(UnknownName, match=r"no case called 'volumes'; there are: .*volume/z0003"):
         Store.open(build([records]))["volumes"]
 
 
-def test_empty_store_is_a_store(build):
+def test_empty_store_is_a_store(build: Build) -> None:
     store = Store.open(build([[], []]))
     assert len(store) == 0
     with pytest.raises(UnknownName):
         store["anything"]
 
 
-def test_slice_without_its_volume_says_so(build, records):
+def test_slice_without_its_volume_says_so(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records[1:]]))
     with pytest.raises(BadStore, match=r"case 'volume/y0019' .* its volume 'volume' is not in the store"):
         store.original("volume/y0019")
 
 
-def test_damaged_chunk_names_the_case_and_the_file(build, records):
+def test_damaged_chunk_names_the_case_and_the_file(build: Build, records: list[Record]) -> None:
     path = build([records])
     shard = path / "parts/00000/masks-2d/c.0.0"
     content = bytearray(shard.read_bytes())
@@ -128,14 +132,14 @@ def test_damaged_chunk_names_the_case_and_the_file(build, records):
     assert store["grey"].id == "grey"
 
 
-def test_lost_array_names_the_case(build, records):
+def test_lost_array_names_the_case(build: Build, records: list[Record]) -> None:
     path = build([records])
     shutil.rmtree(path / "parts/00000/masks-3d")
     with pytest.raises(BadStore, match=r"case 'volume' cannot be read: .*masks-3d"):
         Store.open(path)["volume"]
 
 
-def test_lost_group_names_the_part(build, records):
+def test_lost_group_names_the_part(build: Build, records: list[Record]) -> None:
     path = build([records])
     (path / "parts/00000/zarr.json").unlink()
     with pytest.raises(BadStore, match=r"case 'grey' .*00000: this part"):
@@ -143,7 +147,7 @@ def test_lost_group_names_the_part(build, records):
 
 
 @pytest.mark.parametrize("table", ["cases", "masks", "problems"])
-def test_damaged_index_is_named(build, records, table):
+def test_damaged_index_is_named(build: Build, records: list[Record], table: str) -> None:
     path = build([records])
     (path / f"{table}.parquet").write_bytes(b"PAR1")
     with pytest.raises(BadStore, match=f"{table}.parquet: this index"):
