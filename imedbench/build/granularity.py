@@ -1,8 +1,9 @@
 """Generated masks are brought to the grain of the truth, then tidied.
 
 Section 3.2 of the IMed-361M paper, "Quality control and granularity management". The paper speaks of one generated
-label map; here generated masks may overlap, so a truth mask replaces those that it mostly covers and leaves larger
-ones, which hold it and more, as they are.
+label map; here generated masks may overlap and nest, so what a truth mask replaces is not all that lies under it. One of
+several components (bowel, ribs) replaces what it covers, which is its fragments. One of a single component replaces the
+other versions of itself; finer masks inside it (vessels in a liver) and larger ones around it are objects of their own.
 """
 
 from dataclasses import replace
@@ -15,14 +16,17 @@ from imedbench.types import Mask
 
 BOX_OVERLAP = 0.95
 COVERED = 0.5
+"""A fragment of a truth mask has more than this share of its voxels in it."""
+SAME = 0.5
+"""Another version of a truth mask has more than this intersection over union with it."""
 
 
 def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) -> Masks:
     """Generated masks, corrected by the truth.
 
-    A truth mask of several components replaces every generated mask of which it covers more than half. One of a single
-    component does so too, unless the bounding box of some generated mask overlaps its own by more than
-    ``box_overlap`` (intersection over union): then the generated mask stays and takes the truth's name.
+    Truth of several components replaces every generated mask of which it covers more than half. Truth of a single
+    component lends its name to a generated mask whose bounding box overlaps its own by more than ``box_overlap``
+    (intersection over union); where there is none, it replaces the generated masks that are versions of it.
     Masks from the truth have score and stability 1.
 
     Args:
@@ -32,31 +36,29 @@ def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) ->
     """
     if not len(truth):
         return proposals
-    inside = proposals.intersections(truth) / np.maximum(proposals.areas(), 1)[:, None]
+    shared = proposals.intersections(truth)
+    areas = proposals.areas()[:, None]
+    covered = shared > COVERED * areas
+    same = shared > SAME * (areas + truth.areas()[None] - shared)
     boxes = box_iou(proposals.boxes(), truth.boxes())
     kept = np.ones(len(proposals), np.bool_)
     names: dict[int, str] = {}
     added = []
     for index, info in enumerate(truth.infos):
-        best = int(boxes[:, index].argmax()) if len(proposals) else -1
-        if best >= 0 and boxes[best, index] > box_overlap and _components(truth.decode(index)) == 1:
+        single = _components(truth.decode(index)) == 1
+        best = int(boxes[:, index].argmax()) if single and len(proposals) else -1
+        if best >= 0 and boxes[best, index] > box_overlap:
             names[best] = info.target
             continue
-        kept &= inside[:, index] <= COVERED
+        kept &= ~(same if single else covered)[:, index]
         added.append(index)
-    # A mask that stands for one truth stays, even if another truth would cover it.
+    # A mask that stands for one truth stays, even if another truth would replace it.
     kept[list(names)] = True
     remaining = np.flatnonzero(kept)
     infos = [replace(proposals.infos[i], target=names.get(int(i), "")) for i in remaining]
-    replacing = truth.select(added)
-    return Masks.concatenate(
-        [
-            replacing.with_infos(
-                replace(info, kind="interactive", score=1.0, stability=1.0) for info in replacing.infos
-            ),
-            proposals.select(remaining).with_infos(infos),
-        ]
-    )
+    copies = [replace(truth.infos[i], kind="interactive", score=1.0, stability=1.0) for i in added]
+    from_truth = truth.select(added).with_infos(copies)
+    return Masks.concatenate([from_truth, proposals.select(remaining).with_infos(infos)])
 
 
 def clean(masks: Masks, radius: int = 1, largest_hole: float = 0.0005) -> Masks:

@@ -33,6 +33,14 @@ def test_a_region_whose_box_does_not_fit_is_replaced_by_the_truth() -> None:
     assert np.array_equal(corrected[1], larger)
 
 
+def test_finer_and_larger_masks_are_objects_of_their_own() -> None:
+    truth = Masks.from_dense([square(slice(10, 50), slice(10, 50))], [MaskInfo("liver")])
+    vessel = square(slice(20, 24), slice(15, 45))
+    body = square(slice(0, 100), slice(0, 95))
+    corrected = correct(generated(vessel, body), truth)
+    assert [info.target for info in corrected.infos] == ["liver", "", ""]
+
+
 def test_truth_of_several_components_replaces_what_it_covers_whatever_the_box() -> None:
     both = square(slice(10, 30), slice(10, 30)) | square(slice(60, 90), slice(60, 90))
     truth = Masks.from_dense([both], [MaskInfo("bowel")])
