@@ -1,7 +1,7 @@
 """Generated masks are brought to the grain of the truth, then tidied.
 
 Section 3.2 of the IMed-361M paper, "Quality control and granularity management". The paper speaks of one generated
-label map; here generated masks may overlap and nest, so what a truth mask replaces is not all that lies under it. One of
+label map; here generated masks may overlap and nest, so a truth mask does not replace all that lies under it. One of
 several components (bowel, ribs) replaces what it covers, which is its fragments. One of a single component replaces the
 other versions of itself; finer masks inside it (vessels in a liver) and larger ones around it are objects of their own.
 """

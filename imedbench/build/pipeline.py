@@ -125,8 +125,8 @@ class _Crew:
         from distributed import as_completed
 
         self.client, self.plan, self.job = client, plan, job
-        self.running = as_completed([], loop=client.loop)  # type: ignore[no-untyped-call]
-        self.tasks: dict[str, tuple[Part, Task]] = {}
+        self.running = as_completed([], loop=client.loop)
+        self.tasks: dict[Any, tuple[Part, Task]] = {}
         self.left: dict[int, int] = {}
         self.done = 0
         self.problems = len(plan.problems)
@@ -167,7 +167,7 @@ class _Crew:
         self.tasks[future.key] = part, task
         self.running.add(future)
 
-    def _collect(self, future: "Future") -> None:
+    def _collect(self, future: "Future[Any]") -> None:
         if future.key not in self.tasks:
             future.result()
             return
@@ -195,7 +195,7 @@ class _Job:
     progress: Callable[[Progress], None]
 
 
-def _outcome(future: "Future", task: Task) -> int:
+def _outcome(future: "Future[Any]", task: Task) -> int:
     """How many studies of the task failed; all of them where the task kills every worker that takes it."""
     from distributed import KilledWorker
 
@@ -293,7 +293,7 @@ def _client(workers: Workers, folder: Path) -> Iterator["Client"]:
             yield client
         return
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]
+        LocalCluster(
             n_workers=max(1, workers.count),
             threads_per_worker=1,
             processes=workers.count > 0,

@@ -77,8 +77,8 @@ def _put_together(entry: dict[str, Any], prefix: str, arrays: Mapping[str, Array
         MaskInfo(**{**info, "point": tuple(info["point"]) if info["point"] else None})
         for info in entry["masks"]["infos"]
     )
-    runs = (arrays[f"{prefix}{name}"] for name in ("indptr", "starts", "lengths"))
-    masks = Masks(tuple(entry["masks"]["shape"]), *runs, infos)
+    indptr, starts, lengths = (arrays[f"{prefix}{name}"] for name in ("indptr", "starts", "lengths"))
+    masks = Masks(tuple(entry["masks"]["shape"]), indptr, starts, lengths, infos)
     image = _image(entry["image"], arrays[f"{prefix}image"])
     original = _image(entry["original"], arrays[f"{prefix}original"]) if entry["original"] else None
     case = Case(image=image, masks=masks, provenance=entry["provenance"], **entry["case"])

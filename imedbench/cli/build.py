@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from imedbench.build.plan import Source
+    from imedbench.build.proposals import ProposalSettings
 
 QUARANTINED = 3
 """Exit code of a build that finished but had to leave studies out."""
@@ -67,7 +68,9 @@ def build(
         raise typer.Exit(QUARANTINED)
 
 
-def _proposals(interactive: Interactive, model: str, checkpoint: Path | None, least_score: float | None):  # noqa: ANN202
+def _proposals(
+    interactive: Interactive, model: str, checkpoint: Path | None, least_score: float | None
+) -> "ProposalSettings | None":
     from imedbench.build.proposals import settings_for
 
     if interactive in (Interactive.PUBLISHED, Interactive.NONE):

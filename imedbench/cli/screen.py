@@ -46,7 +46,7 @@ def building() -> "Iterator[Callable[[Progress], None]]":
         TimeRemainingColumn(),
         TextColumn("{task.fields[problems]}"),
     )
-    with Bars(*columns, console=console, transient=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, refresh_per_second=4, transient=not console.is_terminal) as bars:
         shown: dict[str, object] = {}
 
         def move(progress: "Progress") -> None:

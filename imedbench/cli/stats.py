@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from imedbench.build.statistics import Distribution, Statistics
+    from imedbench.report.statistics import Distribution, Statistics
 
 TARGETS_SHOWN = 30
 PROBLEMS_SHOWN = 20
@@ -24,7 +24,7 @@ def stats(
     from dataclasses import asdict
     from json import dumps
 
-    from imedbench.build.statistics import summarise
+    from imedbench.report.statistics import summarise
     from imedbench.store import Store
 
     statistics = summarise(Store.open(store))
@@ -89,7 +89,7 @@ def _modalities(statistics: "Statistics") -> "Table":
 
 
 def _targets(statistics: "Statistics") -> "Table":
-    from imedbench.build.statistics import GROUPS
+    from imedbench.report.statistics import GROUPS
 
     table = _table("Targets", "target", "group", "masks", "pictures", "volumes")
     rows = sorted(statistics.targets, key=lambda row: (-row.masks, -row.volumes, row.target))
