@@ -1,5 +1,6 @@
 """The networks of the SAM family, as their own packages build them, with weights loaded whole."""
 
+import pickle
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,9 +89,12 @@ def build(name: str, checkpoint: Path, device: str) -> Network:
     module = builders[name]()
     try:
         module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True), strict=True)
-    except (RuntimeError, EOFError, AttributeError, TypeError, ValueError, OSError) as problem:
-        reason = str(problem).strip().splitlines()[0]
-        message = f"{checkpoint}: does not hold the weights of {name} ({reason}); name the checkpoint of this model."
+    except (pickle.UnpicklingError, EOFError, TypeError) as problem:
+        message = f"{checkpoint}: is not a file of weights alone; name a checkpoint of {name}."
+        raise MissingWeights(message) from problem
+    except RuntimeError as problem:
+        reason = " ".join(str(problem).split())[:300]
+        message = f"{checkpoint}: does not hold the weights of {name} ({reason}); name a checkpoint of this model."
         raise MissingWeights(message) from problem
     module.eval().requires_grad_(False).to(device)  # noqa: FBT003 - torch's own signature
     return from_lite(module) if name == "lite-medsam" else from_sam(module)

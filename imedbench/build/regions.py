@@ -19,6 +19,8 @@ Corners: TypeAlias = NDArray[np.int64]
 
 _AGREE = 0.6
 """Boxes that overlap more speak for the same region."""
+_COMPARED = 1500
+"""Boxes that are weighed against each other; the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,13 @@ def _distinct(corners: Corners, settings: RegionSettings) -> Corners:
     if not len(corners):
         return corners
     corners, times = np.unique(corners, axis=0, return_counts=True)
+    sizes = (corners[:, 2:] - corners[:, :2]).prod(1)
+    # A noisy image falls into very many specks; only so many boxes can be compared with each other.
+    large = np.argsort(-sizes, kind="stable")[:_COMPARED]
+    corners, times, sizes = corners[large], times[large], sizes[large]
     iou = box_overlaps(corners, corners)
     votes = (iou > _AGREE) @ times
-    worth = votes * np.sqrt((corners[:, 2:] - corners[:, :2]).prod(1))
+    worth = votes * np.sqrt(sizes)
     free = np.ones(len(corners), np.bool_)
     for index in np.argsort(-worth, kind="stable"):
         if free[index]:

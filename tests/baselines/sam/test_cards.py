@@ -1,0 +1,27 @@
+"""The cards say what the models are without importing them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from imedbench import catalog
+
+NAMES = ["lite-medsam", "sam-vit-b", "sam-vit-l", "sam-vit-h"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cards_stand_in_the_catalogue(name: str) -> None:
+    card = catalog.card(name)
+    assert card.name == name
+    assert card.weights is not None
+    assert len(card.weights.sha256) == 64
+    assert bool(card.weights.url) != bool(card.weights.package)
+    assert callable(catalog.resolve("loader", {name: card.loader}, name))
+
+
+def test_cards_import_no_network() -> None:
+    program = (
+        "import sys, baselines.sam, imedbench.models; sys.exit('torch' in sys.modules or 'numpy.f2py' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from imedbench.errors import MissingWeights, UnknownName
+from imedbench.models import load
+
+
+def test_loads_by_name() -> None:
+    model = load("lite-medsam", device="cpu")
+    assert model.card.name == "lite-medsam"
+
+
+def test_auto_is_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("baselines.sam.adapter.load", lambda card, weights, device: asked.append(device))
+    for present in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda present=present: present)
+        load("lite-medsam")
+    assert asked == ["cuda", "cpu"]
+
+
+def test_an_unknown_model_is_named() -> None:
+    with pytest.raises(UnknownName, match=r"there is no model called 'sam'; there are: .*lite-medsam"):
+        load("sam")
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingWeights, match=r"none\.pth: there is no such file"):
+        load("sam-vit-b", tmp_path / "none.pth")
