@@ -37,6 +37,8 @@ class RegionSettings:
     """Smaller boxes are dropped; pixels at that size."""
     largest_fraction: float = 0.8
     """Regions over more of the image are dropped."""
+    least_contrast: float = 2.0
+    """Standard deviation of the grey levels (0 to 255) in a box; evener ones, such as air, are dropped."""
     box_iou: float = 0.7
     """Of two boxes that overlap more than this one is dropped."""
     most: int = 240
@@ -50,7 +52,7 @@ def region_boxes(image: Image, settings: RegionSettings | None = None) -> list[B
     scale = min(1.0, settings.longest_side / max(grey.shape))
     small = _shrink(grey, scale)
     found = np.concatenate([_components(small, settings), _basins(small, settings)])
-    corners = _distinct(found, settings)
+    corners = _distinct(found[_contrast(small, found) >= settings.least_contrast], settings)
     factors = np.tile(np.array(grey.shape) / np.array(small.shape), 2)
     exact = np.minimum(np.rint(corners * factors), np.tile(grey.shape, 2))
     return [Box((float(y0), float(x0)), (float(y1), float(x1))) for y0, x0, y1, x1 in exact]
@@ -132,6 +134,18 @@ def _sensible(stats: Array, shape: tuple[int, ...], settings: RegionSettings) ->
     kept = (np.minimum(width, height) >= settings.least_side) & (area <= settings.largest_fraction * np.prod(shape))
     boxes: Corners = np.stack([y, x, y + height, x + width], 1)[kept]
     return boxes
+
+
+def _contrast(grey: Array, corners: Corners) -> NDArray[np.float64]:
+    """(n,): standard deviation of the grey levels in each box."""
+    import cv2
+
+    sums = cv2.integral2(grey, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+    y0, x0, y1, x1 = corners.T
+    count = np.maximum((y1 - y0) * (x1 - x0), 1)
+    mean, square = ((table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]) / count for table in sums)
+    deviation: NDArray[np.float64] = np.sqrt(np.maximum(square - mean**2, 0))
+    return deviation
 
 
 def _distinct(corners: Corners, settings: RegionSettings) -> Corners:

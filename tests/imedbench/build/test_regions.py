@@ -48,6 +48,16 @@ def test_boxes_are_distinct_and_inside_the_image() -> None:
     assert (found[:, 2:] - found[:, :2] >= RegionSettings().least_side).all()
 
 
+def test_air_is_not_asked_about() -> None:
+    voxels = np.random.default_rng(7).integers(0, 4, (256, 256)).astype(np.uint8)
+    voxels[40:60, 40:60] += 200
+    image = Image(voxels, (1.0, 1.0), np.eye(4), "ct")
+    found = corners(region_boxes(image))
+    assert len(found)
+    assert box_overlaps(found, np.array([[35, 35, 65, 65]])).min() > 0
+    assert len(region_boxes(image, replace(RegionSettings(), least_contrast=0.0))) > len(found)
+
+
 def test_equal_images_have_equal_boxes() -> None:
     assert region_boxes(picture()) == region_boxes(picture())
 

@@ -1,0 +1,76 @@
+"""Mask generation against segment_anything's own generator: identical weights, settings and image in the same run."""
+
+import runpy
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from baselines.sam import SAM_VIT_B
+from baselines.sam.adapter import SamModel
+from baselines.sam.network import from_sam
+from imedbench.build.proposals import ProposalSettings, prompts_for, propose
+from imedbench.masks import Masks
+from imedbench.types import Image
+
+FAKE = runpy.run_path(str(Path(__file__).resolve().parents[1] / "fakes" / "sam.py"))
+SETTINGS = ProposalSettings(
+    points_per_side=8,
+    least_stability=0.5,
+    stability_offset=0.1,
+    nms="box",
+    largest_fraction=1.0,
+    smallest_fraction=0.0,
+)
+
+
+def compare(sam: Any, image: Image, settings: ProposalSettings) -> tuple[float, float]:
+    """Seconds of theirs and ours; their masks must be ours."""
+    model = SamModel(SAM_VIT_B, from_sam(sam))
+    settings = replace(settings, least_score=_middle_score(model, image))
+    theirs, expected = _timed(lambda: FAKE["package_masks"](sam, image.voxels, settings))
+    ours, found = _timed(lambda: propose(model, image, settings))
+    iou = expected.overlaps(found)
+    assert len(found) > 0
+    assert (iou.max(1) >= 0.99).mean() >= 0.99
+    assert (iou.max(0) >= 0.99).mean() >= 0.99
+    return theirs, ours
+
+
+def _middle_score(model: SamModel, image: Image) -> float:
+    """A threshold that half of the masks pass, from a sparse grid: about what a trained SAM's masks do at 0.88."""
+    candidates = model.start(image).propose(prompts_for(image, replace(SETTINGS, points_per_side=4)), -torch.inf)
+    return float(candidates.scores.median())
+
+
+def _timed(work: Callable[[], Masks]) -> tuple[float, Masks]:
+    start = time.perf_counter()
+    masks = work()
+    return time.perf_counter() - start, masks
+
+
+def picture(side: int) -> Image:
+    return Image(FAKE["discs"](side, side), (1.0, 1.0), np.eye(4), "xray", ("red", "green", "blue"))
+
+
+def test_the_same_masks_in_less_time_at_a_small_geometry(record_property: Callable[[str, object], None]) -> None:
+    sam = FAKE["random_sam"](side=256, width=64, depth=2, heads=4)
+    pairs = [compare(sam, picture(320), SETTINGS) for _ in range(3)]
+    ratio = min(theirs for theirs, _ in pairs) / min(ours for _, ours in pairs)
+    record_property("times faster than segment_anything", ratio)
+    assert ratio > 1
+
+
+@pytest.mark.slow
+def test_twice_as_fast_at_the_geometry_of_vit_b(record_property: Callable[[str, object], None]) -> None:
+    sam = FAKE["random_sam"](side=1024, width=768, depth=12, heads=12)
+    theirs, ours = compare(sam, picture(512), replace(SETTINGS, points_per_side=32))
+    record_property("segment_anything's seconds", theirs)
+    record_property("seconds", ours)
+    record_property("times faster than segment_anything", theirs / ours)
+    assert theirs / ours >= 2
