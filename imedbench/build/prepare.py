@@ -26,7 +26,7 @@ from imedbench.layout import Study, read_study
 from imedbench.masks import Masks
 from imedbench.recipe import Recipe
 from imedbench.store import Record
-from imedbench.targets import Vocabulary
+from imedbench.targets import OTHER, Vocabulary
 from imedbench.types import Case, Image
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ def renamed(masks: Masks) -> tuple[Masks, Counter[str]]:
     for index, info in enumerate(masks.infos):
         if not info.target:
             continue
-        target = vocabulary.resolve(info.target)
-        if target is None:
-            strangers[info.target] += 1
-        name = target.name if target else info.target
-        groups.setdefault((name, info.instance), []).append(index)
+        target = vocabulary.place(info.target)
+        if target.group == OTHER:
+            strangers[target.name] += 1
+        groups.setdefault((target.name, info.instance), []).append(index)
     merged = []
     for (name, _), indices in groups.items():
         info = replace(masks.infos[indices[0]], target=name)
@@ -178,7 +177,8 @@ class Preparation:
             self._count(BARE, 1)
             return None
         if self.recipe.instances and len(truth):
-            split = split_instances(truth, self.recipe.instances)
+            named = {Vocabulary.load().place(name).name for name in self.recipe.instances}
+            split = split_instances(truth, named)
             truth = drop_small(split, least, SMALL_INSTANCE, self.dropped)
         interactive = self._interactive(picture, truth, regions)
         interactive = drop_small(interactive, least, SMALL_INTERACTIVE, self.dropped)

@@ -58,7 +58,7 @@ def build(
     if dry_run:
         from imedbench.build.estimate import estimate
 
-        print_estimate(estimate(sources, out, settings, workers=workers))
+        print_estimate(estimate(sources, out, settings, workers=max(1, workers)))
         return
     with building() as progress:
         crew = Workers(workers, scheduler, device)

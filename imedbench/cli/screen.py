@@ -74,13 +74,16 @@ def print_inference(folder: Path, recipe: "Recipe", reasons: list[str]) -> None:
 def print_summary(summary: "BuildSummary") -> None:
     """How a build ended, and where to look."""
     if summary.problems:
-        table = Table("study", "what is wrong, and what to do", box=None, header_style="bold", title_justify="left")
-        table.title = f"[yellow]{len(summary.problems)} studies in quarantine"
-        for problem in summary.problems[:20]:
-            table.add_row(escape(problem["study"]), escape(problem["error"]))
-        console.print(table)
-        if len(summary.problems) > 20:
-            console.print(f"... and {len(summary.problems) - 20} more, all in the report.")
+        console.print(f"[yellow]{counted(len(summary.problems))} in quarantine:[/]")
+    for problem in summary.problems[:20]:
+        console.print(f"  {problem['error']}", markup=False, soft_wrap=True)
+    if len(summary.problems) > 20:
+        console.print(f"  ... and {len(summary.problems) - 20:,} more, all in the report")
+    print_place(summary)
+
+
+def print_place(summary: "BuildSummary") -> None:
+    """Where to look."""
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.store))}[/]", soft_wrap=True)
     console.print(f"Report: {escape(str(summary.report))}", soft_wrap=True)
 
@@ -99,6 +102,11 @@ def print_estimate(estimate: "Estimate") -> None:
         f"From a sample of {estimate.sampled} images: about {estimate.seconds / 60:.0f} min with "
         f"{estimate.workers} workers, a store of about {megabytes(estimate.store_bytes)}."
     )
+
+
+def counted(studies: int) -> str:
+    """A number of studies in words."""
+    return f"{studies:,} {'study' if studies == 1 else 'studies'}"
 
 
 def megabytes(nbytes: float) -> str:

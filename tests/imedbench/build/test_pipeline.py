@@ -70,6 +70,11 @@ def digests(store: Path) -> dict[str, str]:
     return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in parts}
 
 
+def sides_of(store: Store) -> dict[str, str]:
+    """The split of each case."""
+    return dict(zip(store.cases["id"].to_pylist(), store.cases["split"].to_pylist(), strict=True))
+
+
 def command(raw: Path, out: Path, workers: int = 2) -> list[str]:
     options = ["--source", raw, "--recipe", raw.parent / "torso.yaml", "--out", out, "--interactive", "none"]
     return [sys.executable, "-m", "imedbench", "build", *map(str, options), "--workers", str(workers)]
@@ -114,15 +119,14 @@ def test_a_bad_study_goes_to_quarantine_and_the_rest_goes_on(raw: Path, tmp_path
 def test_added_data_come_in_new_parts_and_move_nothing(raw: Path, tmp_path: Path) -> None:
     build(raw, tmp_path / "store")
     before = digests(tmp_path / "store")
-    sides = dict(zip(*(Store.open(tmp_path / "store").cases[name].to_pylist() for name in ("id", "split")), strict=True))
+    sides = sides_of(Store.open(tmp_path / "store"))
     write_study(raw, "p00", planes=7)
     build(raw, tmp_path / "store")
     after = digests(tmp_path / "store")
     assert before.items() <= after.items()
     store = Store.open(tmp_path / "store")
     assert len(store) == 5 * 41 + 8
-    now = dict(zip(*(store.cases[name].to_pylist() for name in ("id", "split")), strict=True))
-    assert sides.items() <= now.items()
+    assert sides.items() <= sides_of(store).items()
 
 
 def test_no_patient_is_on_two_sides(raw: Path, tmp_path: Path) -> None:
