@@ -85,8 +85,8 @@ def _sets() -> list[_DataSet]:
 
 def _small_sets() -> list[_DataSet]:
     return [
-        _DataSet("torso_ct", partial(_write_torsos, seeds=(1,), grid=THICK), every=2),
-        _DataSet("torso_dicom", partial(_write_dicom, seed=2, grid=THICK), every=2),
+        _DataSet("torso_ct", partial(_write_torsos, seeds=(1,), grid=THICK)),
+        _DataSet("torso_dicom", partial(_write_dicom, seed=2, grid=THICK)),
         _DataSet("chest_xray", partial(_write_films, seeds=(4,))),
         _DataSet("brain_tissue", _write_tissue, every=6),
     ]
