@@ -53,13 +53,15 @@ class ProposalSettings:
     """Masks over more of the image are background."""
     smallest_fraction: float = 0.0005
     """Masks under this share of the image are dropped."""
+    most_runs: float = 1e9
+    """Stretches of foreground in a row of the mask's box, on average; more frayed masks are dropped."""
 
 
 def settings_for(model: str, checkpoint: str = "", least_score: float | None = None) -> ProposalSettings:
     """Settings that suit a model of the catalogue.
 
     One that answers boxes only is asked about regions, and judged more mildly: LiteMedSAM's scores are lower than SAM's
-    and its logits, on a grid of 256, rise more slowly across a border.
+    and its logits, on a grid of 256, rise more slowly across a border; where it finds no border, its masks fray.
 
     Raises:
         UnknownName: no model has this name.
@@ -73,6 +75,7 @@ def settings_for(model: str, checkpoint: str = "", least_score: float | None = N
         least_score=0.7 if least_score is None else least_score,
         least_stability=0.85,
         stability_offset=0.25,
+        most_runs=3.0,
     )
 
 
@@ -149,7 +152,15 @@ def _judge(
                 )
                 for i in kept
             ]
-            yield Masks.from_dense((full[kept] > 0).cpu().numpy(), infos)
+            masks = Masks.from_dense((full[kept] > 0).cpu().numpy(), infos)
+            yield masks.select(np.flatnonzero(_runs_a_row(masks) <= settings.most_runs))
+
+
+def _runs_a_row(masks: Masks) -> NDArray[np.float64]:
+    """(n,): runs of each mask over the rows of its box."""
+    rows = np.diff(masks.boxes()[:, :, 0], axis=1)[:, 0]
+    runs: NDArray[np.float64] = np.diff(masks.indptr) / np.maximum(rows, 1)
+    return runs
 
 
 def _centre(prompt: Lone) -> tuple[float, ...]:

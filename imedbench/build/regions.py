@@ -41,7 +41,7 @@ class RegionSettings:
     """Standard deviation of the grey levels (0 to 255) in a box; evener ones, such as air, are dropped."""
     box_iou: float = 0.7
     """Of two boxes that overlap more than this one is dropped."""
-    most: int = 240
+    most: int = 200
     """Boxes in all; large ones that many partings agree on come first."""
 
 

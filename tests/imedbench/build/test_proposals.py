@@ -126,6 +126,18 @@ def test_background_and_specks_are_dropped(image: Image) -> None:
     assert len(propose(Drawn(radius=8), image, replace(SETTINGS, smallest_fraction=0.05))) == 0
 
 
+def test_frayed_masks_are_dropped(image: Image) -> None:
+    class Frayed(Drawn):
+        def enlarge(self, logits: Tensor) -> Tensor:
+            full = super().enlarge(logits)
+            return torch.where(torch.arange(full.shape[2]) % 2 == 0, full, -1e3)
+
+    model, settings = Frayed(slope=1000, radius=12), replace(SETTINGS, least_stability=0.9)
+    assert len(propose(model, image, settings)) == 16
+    assert len(propose(model, image, replace(settings, most_runs=3.0))) == 0
+    assert len(propose(Drawn(slope=1000, radius=12), image, replace(settings, most_runs=3.0))) == 16
+
+
 def squares() -> Masks:
     """A good square, a worse one inside it that covers 81 %, its frame, and a far one."""
     dense = np.zeros((4, 40, 40), np.bool_)
