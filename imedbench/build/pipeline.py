@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 
+WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": 2**32, "MALLOC_MMAP_MAX_": 0}
+"""Memory stays with the workers between batches. Dask's own choice hands it back to the system at once, and a network
+then spends two fifths of its time on page faults (measured with lite-medsam: 14.8 s an image instead of 8.5)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workers:
     """Where tasks run."""
@@ -286,6 +291,7 @@ def _counted(found: Iterator[Any], progress: Callable[[Progress], None]) -> Iter
 @contextlib.contextmanager
 def _client(workers: Workers, folder: Path) -> Iterator["Client"]:
     """A client of the scheduler that was named, or of a cluster made for this build."""
+    import dask
     from distributed import Client, LocalCluster
 
     if workers.scheduler:
@@ -293,6 +299,7 @@ def _client(workers: Workers, folder: Path) -> Iterator["Client"]:
             yield client
         return
     with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
         LocalCluster(
             n_workers=max(1, workers.count),
             threads_per_worker=1,

@@ -1,11 +1,13 @@
 """Small raw files, written on the spot."""
 
+import gzip
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -123,3 +125,25 @@ def _refused(path: Path, fact: str) -> Iterator[None]:
     assert ". " not in body
     assert not problem.fact.endswith((".", ";", ":"))
     sentence.encode("utf-8")
+
+
+@pytest.fixture
+def nifti(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a NIfTI whose raw header fields can be spoiled."""
+
+    def write(name: str = "a.nii.gz", voxels: np.ndarray | None = None, affine: Any = None, **fields: Any) -> Path:
+        voxels = np.random.default_rng(0).integers(0, 50, (5, 6, 7)).astype(np.int16) if voxels is None else voxels
+        image = nib.Nifti1Image(voxels, np.diag([2, 3, 4, 1]) if affine is None else affine)
+        block = bytearray(image.to_bytes())
+        header = image.header_class.template_dtype.fields
+        for field, (value, index) in fields.items():
+            dtype, offset = header[field][:2]
+            base = dtype.base
+            block[offset + index * base.itemsize : offset + (index + 1) * base.itemsize] = np.array(
+                value, base
+            ).tobytes()
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(bytes(block)) if name.endswith(".gz") else bytes(block))
+        return path
+
+    return write

@@ -12,9 +12,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom", "ignore::
 
 def write_structures(path: Path, folder: Path, masks: dict[str, np.ndarray]) -> None:
     """Masks are (slice, row, column) in the order of positions."""
-    from rt_utils import RTStructBuilder
-
-    structures = RTStructBuilder.create_new(dicom_series_path=str(folder))
+    rt_utils = pytest.importorskip(
+        "rt_utils", reason="needs rt-utils, which brings an OpenCV that wants a display: pip install --no-deps rt-utils"
+    )
+    structures = rt_utils.RTStructBuilder.create_new(dicom_series_path=str(folder))
     slices = [float(one.ImagePositionPatient[2]) for one in structures.series_data]
     for name, mask in masks.items():
         # rt-utils has its slices in its own order, whatever that is.
