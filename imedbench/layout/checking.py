@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imedbench.errors import BadInput, printable
+from imedbench.layout.reading import peek_study
 from imedbench.layout.studies import Problem, Study, find_studies
 from imedbench.recipe import Recipe
 from imedbench.targets import Vocabulary
@@ -45,9 +46,7 @@ def unknown_names(recipe: Recipe) -> list[str]:
 def _checked(study: Study, recipe: Recipe) -> CheckedStudy:
     from imedbench.io import peek
 
-    if study.series is not None:
-        return CheckedStudy(study, (len(study.series.paths),), ())
-    header = peek(study.images[0])
+    header = peek_study(study)
     if len(header.shape) != recipe.dimension:
         fact = f"is {len(header.shape)}-dimensional where recipe {recipe.name} says {recipe.dimension}"
         raise BadInput(study.images[0], fact, "correct the field dimension, or leave the study out")

@@ -1,4 +1,4 @@
-"""What the names leave open and the contents tell: dimension, values of labels, modality, whose slice it is."""
+"""What the names leave open and the contents tell: values of labels, modality, whose slice it is."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,17 +15,6 @@ SAMPLED = 16
 """Label files that are read to learn the values in use."""
 FEW_VALUES = 64
 MODALITY_WORDS = {**{name: name for name in MODALITIES if name != "us"}, **MODALITY_SYNONYMS, "us": "us", "oct": "oct"}
-
-
-def dimension_of(path: Path) -> int:
-    """2 or 3, from the header.
-
-    Raises:
-        BadInput: the header cannot be used.
-    """
-    from imedbench.io import peek
-
-    return len(peek(path).shape)
 
 
 def modality_in(names: Iterable[str]) -> str:

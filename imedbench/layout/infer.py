@@ -6,12 +6,13 @@ from itertools import islice
 from pathlib import Path
 
 from imedbench.errors import BadInput, BadRecipe, printable
-from imedbench.layout.contents import dimension_of, modality_in, patient_rule
+from imedbench.layout.contents import modality_in, patient_rule
 from imedbench.layout.described import from_bids, from_dataset_json
 from imedbench.layout.gridded import from_grids
 from imedbench.layout.grouped import from_study_folders
 from imedbench.layout.inventory import Finding, Inventory, take_stock
 from imedbench.layout.paired import from_names, from_npz, only_images
+from imedbench.layout.reading import peek_study
 from imedbench.layout.studies import Problem, Study, find_studies
 from imedbench.recipe import Recipe, make_recipe
 from imedbench.targets import Vocabulary
@@ -71,7 +72,7 @@ def _dimension(studies: list[Study]) -> int:
     failure = None
     for study in islice(studies, 5):
         try:
-            return dimension_of(study.images[0])
+            return len(peek_study(study).shape)
         except BadInput as problem:
             failure = problem
     raise failure or ValueError

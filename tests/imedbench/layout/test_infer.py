@@ -6,6 +6,7 @@ import pytest
 
 from imedbench.errors import BadRecipe, ImedbenchError
 from imedbench.layout import Problem, Study, find_studies, infer_recipe, read_study
+from imedbench.layout.checking import CheckedStudy, check_source
 from imedbench.recipe import Recipe
 from imedbench.types import Array
 
@@ -131,6 +132,17 @@ def test_labels_that_nothing_pairs_are_refused(put: Put, source: Path, mask: Arr
     put("masks/one.png", mask)
     with pytest.raises(ImedbenchError, match="which image this label belongs to cannot be told"):
         infer_recipe(source)
+
+
+def test_series_mixed_in_one_folder_are_studies(shared_data: Path, source: Path) -> None:
+    for path in (*(shared_data / "dicom_ct/series").iterdir(), *(shared_data / "dicom_mr").iterdir()):
+        (source / path.name).symlink_to(path)
+    recipe, _ = infer_recipe(source)
+    studies = studies_of(source, recipe)
+    assert [read_study(study, recipe)[0].grid for study in studies] == [(20, 512, 512), (32, 51, 35)]
+    checked = list(check_source(source, recipe))
+    assert [one.shape for one in checked if isinstance(one, CheckedStudy)] == [(20, 512, 512), (32, 51, 35)]
+    assert len({study.patient for study in studies}) == 1
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # rt-utils writes as pydicom 2 did
