@@ -147,13 +147,14 @@ def test_series_mixed_in_one_folder_are_studies(shared_data: Path, source: Path)
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # rt-utils writes as pydicom 2 did
 def test_structure_sets_beside_their_series(shared_data: Path, source: Path) -> None:
-    from rt_utils import RTStructBuilder
-
+    rt_utils = pytest.importorskip(
+        "rt_utils", reason="needs rt-utils, which brings an OpenCV that wants a display: pip install --no-deps rt-utils"
+    )
     for patient in ("p1", "p2"):
         (source / patient / "mr").mkdir(parents=True)
         for path in (shared_data / "dicom_mr").glob("*.dcm"):
             (source / patient / "mr" / path.name).write_bytes(path.read_bytes())
-        built = RTStructBuilder.create_new(dicom_series_path=str(source / patient / "mr"))
+        built = rt_utils.RTStructBuilder.create_new(dicom_series_path=str(source / patient / "mr"))
         mask = np.zeros((51, 35, 32), bool)
         mask[20:30, 10:20, 5:9] = True
         built.add_roi(mask=mask, name="hippocampus")

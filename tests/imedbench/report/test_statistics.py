@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imedbench.build import statistics as module
+from imedbench.report import statistics as module
 from imedbench.report.statistics import AREAS, RESOLUTIONS, summarise
 from imedbench.store import Store, index
 from imedbench.types import Case
