@@ -46,7 +46,7 @@ def test_new_writes_a_recipe_that_checks(fake: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.yaml"
     result = run(app, ["new", str(fake), "--out", str(out)])
     assert result.exit_code == 0
-    assert "Medical Segmentation Decathlon" in result.output
+    assert "Medical Segmentation Decathlon" in " ".join(result.output.split())
     assert run(app, ["check", str(out), "--source", str(fake)]).exit_code == 0
 
 
