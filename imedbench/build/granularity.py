@@ -9,8 +9,8 @@ other versions of itself; finer masks inside it (vessels in a liver) and larger 
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imedbench.build.regions import box_overlaps
 from imedbench.masks import Masks
 from imedbench.types import Mask
 
@@ -40,7 +40,7 @@ def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) ->
     areas = proposals.areas()[:, None]
     covered = shared > COVERED * areas
     same = shared > SAME * (areas + truth.areas()[None] - shared)
-    boxes = box_iou(proposals.boxes(), truth.boxes())
+    boxes = box_overlaps(proposals.boxes().reshape(-1, 4), truth.boxes().reshape(-1, 4))
     kept = np.ones(len(proposals), np.bool_)
     names: dict[int, str] = {}
     added = []
@@ -80,16 +80,6 @@ def clean(masks: Masks, radius: int = 1, largest_hole: float = 0.0005) -> Masks:
         dense[top:bottom, left:right] = _tidy(dense[top:bottom, left:right], radius, limit)
         tidy.append(dense)
     return Masks.from_dense(tidy, masks.infos)
-
-
-def box_iou(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, m): intersection over union of (n, 2, d) and (m, 2, d) boxes with exclusive high corners."""
-    low = np.maximum(one[:, None, 0], other[None, :, 0])
-    high = np.minimum(one[:, None, 1], other[None, :, 1])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    union = (one[:, 1] - one[:, 0]).prod(-1)[:, None] + (other[:, 1] - other[:, 0]).prod(-1)[None] - shared
-    iou: NDArray[np.float64] = shared / np.maximum(union, 1)
-    return iou
 
 
 def _components(mask: Mask) -> int:

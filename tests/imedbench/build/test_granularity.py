@@ -1,6 +1,6 @@
 import numpy as np
 
-from imedbench.build.granularity import box_iou, clean, correct
+from imedbench.build.granularity import clean, correct
 from imedbench.masks import MaskInfo, Masks
 
 
@@ -78,9 +78,3 @@ def test_cleaning_keeps_thin_masks_and_borders() -> None:
     assert np.array_equal(tidy[0], line)
     assert tidy[1][0, 5]
     assert len(clean(Masks.empty((5, 5)))) == 0
-
-
-def test_box_iou_is_that_of_exclusive_corners() -> None:
-    one = np.array([[[0, 0], [10, 10]]])
-    other = np.array([[[0, 0], [10, 10]], [[5, 0], [15, 10]], [[10, 0], [20, 10]]])
-    assert np.allclose(box_iou(one, other), [[1, 1 / 3, 0]])
