@@ -136,13 +136,13 @@ def test_operation(sixty: Masks, sixty_coco: list[Any], operation: str, benchmar
 
 
 def test_boxes(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any) -> None:
-    """Theirs are one pass in C over the runs, ours several in numpy: alone they do not reach the factor of the rest."""
+    """Theirs are one pass in C over the runs, ours a few in numpy: alone they reach about four times, not five."""
     boxes = benchmark(sixty.boxes)
     corner_and_size = np.concatenate([boxes[:, 0, ::-1], (boxes[:, 1] - boxes[:, 0])[:, ::-1]], axis=1)
     np.testing.assert_array_equal(corner_and_size, coco.toBbox(sixty_coco))
     ratio = fastest(lambda: coco.toBbox(sixty_coco)) / fastest(sixty.boxes)
     benchmark.extra_info.update(times_faster=ratio)
-    assert ratio >= 2
+    assert ratio >= 3, ratio
 
 
 def test_operations_together(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any) -> None:
