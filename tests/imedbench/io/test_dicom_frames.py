@@ -24,7 +24,8 @@ def test_frames_are_ordered_along_their_normal() -> None:
 
 
 def test_jitter_of_rounded_positions_is_no_gap() -> None:
-    stacked(Path(), [frame(n, (0, 0, round(n * 0.666667, 2))) for n in range(50)])
+    order, _ = stacked(Path(), [frame(n, (0, 0, round(n * 0.666667, 2))) for n in range(50)])
+    assert list(order) == list(range(50))
 
 
 @pytest.mark.parametrize(

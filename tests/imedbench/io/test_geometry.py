@@ -147,4 +147,6 @@ def test_headers_that_differ_by_rounding_agree(tmp_path: Path, solid: np.ndarray
     nib.Nifti1Image(solid.astype(np.uint8), affine).to_filename(tmp_path / "image.nii")
     affine[:3, 3] += 0.01
     nib.Nifti1Image(solid.astype(np.uint8), affine).to_filename(tmp_path / "label.nii")
-    read_label_map(tmp_path / "label.nii", read_image(tmp_path / "image.nii"), {1: "liver"})
+    image = read_image(tmp_path / "image.nii")
+    masks = read_label_map(tmp_path / "label.nii", image, {1: "liver"})
+    assert np.array_equal(masks["liver"], image.voxels == 1)
