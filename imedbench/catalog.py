@@ -1,7 +1,7 @@
-"""The catalogue: every model that can be named on the command line, one line each.
+"""The catalogue: everything that can be named on the command line or in a protocol, one line each.
 
-An entry is ``module:attribute`` of a `Card`. Other packages add theirs under the entry point group
-``imedbench.models``.
+An entry is ``module:attribute``: of a model's `Card`, a simulated user's or an imperfection's class, a metric's
+function. Other packages add models under the entry point group ``imedbench.models``.
 """
 
 import importlib
@@ -19,6 +19,34 @@ MODELS = {
     "sam-vit-b": "baselines.sam:SAM_VIT_B",
     "sam-vit-l": "baselines.sam:SAM_VIT_L",
     "sam-vit-h": "baselines.sam:SAM_VIT_H",
+}
+
+SIMULATORS = {
+    "click": "imedbench.prompts.click:ClickUser",
+    "box": "imedbench.prompts.box:BoxUser",
+    "scribble": "imedbench.prompts.scribble:ScribbleUser",
+    "mask": "imedbench.prompts.mask:MaskUser",
+    "text": "imedbench.prompts.text:TextUser",
+}
+
+IMPERFECTIONS = {
+    "displace": "imedbench.prompts.imperfect:Displace",
+    "wrong-side": "imedbench.prompts.imperfect:WrongSide",
+    "miss": "imedbench.prompts.imperfect:Miss",
+    "scale": "imedbench.prompts.imperfect:Scale",
+    "jitter": "imedbench.prompts.imperfect:Jitter",
+    "dilate": "imedbench.prompts.imperfect:Dilate",
+    "translate": "imedbench.prompts.imperfect:Translate",
+}
+
+METRICS = {
+    "dice": "imedbench.metrics.overlap:dice",
+    "iou": "imedbench.metrics.overlap:iou",
+    "volume-error": "imedbench.metrics.overlap:volume_error",
+    "boundary-iou": "imedbench.metrics.boundary:boundary_iou",
+    "nsd": "imedbench.metrics.surface:surface_dice",
+    "hd95": "imedbench.metrics.surface:hd95",
+    "assd": "imedbench.metrics.surface:assd",
 }
 
 

@@ -40,6 +40,14 @@ class BadStore(ImedbenchError):
     """A store that is damaged, unfinished, or of a format this version does not read."""
 
 
+class BadProtocol(ImedbenchError):
+    """A protocol or a set of prompts that does not say what it must."""
+
+
+class BadResults(ImedbenchError):
+    """A results folder that is damaged, unfinished, of a newer format, or of another run."""
+
+
 class UnknownName(ImedbenchError):
     """A name that is not in its catalogue; the message lists those that are."""
 

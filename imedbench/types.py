@@ -62,6 +62,8 @@ class Image:
     """One name a channel."""
     source: SourceGrid | None = None
     """The grid of the file, where the voxels were re-oriented."""
+    window: tuple[float, float] | None = None
+    """The intensities that become 0 and 255 in an 8-bit picture of it, where that is settled."""
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -133,6 +135,9 @@ class Prediction:
     """On the image's grid; above 0 is inside."""
     score: float
     """The model's own estimate of the overlap (IoU) with what was meant, 0 to 1."""
+    memory: Any = None
+    """What the model wants back with the next prompts of this target (its logits on its own grid, say); nobody else's
+    business."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +145,11 @@ class Turn:
     """One interaction of a session: what the user gave and what came back."""
 
     index: int
+    """From 1."""
     prompts: tuple[Prompt, ...]
+    """What the user added in this turn."""
     guess: Mask
     seconds: float
+    """The model's, for this target in this turn."""
+    score: float = float("nan")
+    """The model's own, as in `Prediction`."""

@@ -14,7 +14,7 @@ from baselines.sam.frame import Frame
 from baselines.sam.network import Network, build
 from imedbench.errors import MissingWeights
 from imedbench.models.base import Candidates, Card
-from imedbench.types import Box, Click, Image, Logits, MaskPrompt, Prediction, Prompt
+from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt
 
 # Four prompts' keys are 16 MB: more leave the cache and take longer each.
 _PROMPTS_AT_ONCE = {"cpu": 4, "cuda": 128}
@@ -58,12 +58,12 @@ class SamSession:
                 network.mask_decoder, self._embedding, self._positions, network.prompt_encoder.no_mask_embed.weight
             )
 
-    def predict(self, prompts: Sequence[Prompt], previous: Logits | None = None) -> Prediction:
-        """The mask for all prompts of one target together; a `MaskPrompt` among them stands for ``previous``."""
+    def predict(self, prompts: Sequence[Prompt], previous: Prediction | None = None) -> Prediction:
+        """The mask for all prompts of one target together; a `MaskPrompt` among them goes before ``previous``."""
         return self.predict_many([prompts], [previous])[0]
 
     def predict_many(
-        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Logits | None] | None = None
+        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Prediction | None] | None = None
     ) -> list[Prediction]:
         """`predict` for many targets on the same image, as few batches as their numbers of points allow.
 
@@ -71,7 +71,7 @@ class SamSession:
             ValueError: a target has two boxes, or a prompt of a kind that SAM does not take.
         """
         earlier = previous if previous is not None else [None] * len(prompts)
-        asked = [_ask(each, logits) for each, logits in zip(prompts, earlier, strict=True)]
+        asked = [self._ask(each, last) for each, last in zip(prompts, earlier, strict=True)]
         predictions: dict[int, Prediction] = {}
         for members in _alike(asked):
             for start in range(0, len(members), self._at_once):
@@ -91,7 +91,7 @@ class SamSession:
             members = [index for index, prompt in enumerate(prompts) if isinstance(prompt, kind)]
             for start in range(0, len(members), self._at_once):
                 batch = members[start : start + self._at_once]
-                asked = [_ask([prompts[index]], None) for index in batch]
+                asked = [self._ask([prompts[index]], None) for index in batch]
                 decoded = self._decoder.decode(self._sparse(asked)[0], self._outputs(asked[0]), least_score)
                 parts.append(decoded)
                 indices.append(torch.tensor(batch, device=decoded.prompt.device)[decoded.prompt])
@@ -111,6 +111,23 @@ class SamSession:
     def _at_once(self) -> int:
         return _PROMPTS_AT_ONCE["cuda" if self._embedding.is_cuda else "cpu"]
 
+    def _ask(self, prompts: Sequence[Prompt], previous: Prediction | None) -> "_Asked":
+        known = (Click, Box, MaskPrompt)
+        if strange := [type(prompt).__name__ for prompt in prompts if not isinstance(prompt, known)]:
+            message = f"SAM takes clicks, a box and a mask, not {strange[0]}"
+            raise ValueError(message)
+        boxes = [prompt for prompt in prompts if isinstance(prompt, Box)]
+        if len(boxes) > 1:
+            message = f"SAM takes one box a target, not {len(boxes)}"
+            raise ValueError(message)
+        masks = [prompt.logits for prompt in prompts if isinstance(prompt, MaskPrompt)]
+        last = previous.memory if previous is not None else None
+        return _Asked(
+            tuple(prompt for prompt in prompts if isinstance(prompt, Click)),
+            boxes[0] if boxes else None,
+            self._frame.shrink(masks[-1]).to(self._embedding.device) if masks else last,
+        )
+
     def _outputs(self, asked: "_Asked") -> tuple[int, ...]:
         """Which of the decoder's four masks answer: SAM trains the last three for a single click, the first else."""
         lone = len(asked.clicks) == 1 and asked.box is None and asked.mask is None
@@ -122,11 +139,11 @@ class SamSession:
         first = asked[0]
         points = self._frame.points([each.clicks for each in asked]) if first.clicks else None
         boxes = self._frame.boxes([each.box for each in asked if each.box]) if first.box else None
-        masks = self._frame.shrink([each.mask for each in asked if each.mask is not None])
+        masks = torch.stack([each.mask for each in asked if each.mask is not None]) if first.mask is not None else None
         sparse, dense = self._network.prompt_encoder(
             points=None if points is None else tuple(each.to(device) for each in points),
             boxes=None if boxes is None else boxes.to(device),
-            masks=None if masks is None else masks.to(device),
+            masks=masks,
         )
         return sparse.float(), dense
 
@@ -150,9 +167,11 @@ class SamSession:
             )
         best = scores.argmax(1)
         rows = torch.arange(len(asked), device=best.device)
-        full = self._frame.enlarge(logits[rows, best]).cpu().numpy()
+        chosen = logits[rows, best]
+        full = self._frame.enlarge(chosen).cpu().numpy()
         return [
-            Prediction(each, float(score)) for each, score in zip(full, scores[rows, best].cpu().tolist(), strict=True)
+            Prediction(each, float(score), coarse[None])
+            for each, score, coarse in zip(full, scores[rows, best].cpu().tolist(), chosen, strict=True)
         ]
 
 
@@ -162,24 +181,8 @@ class _Asked:
 
     clicks: tuple[Click, ...]
     box: Box | None
-    mask: Logits | None
-
-
-def _ask(prompts: Sequence[Prompt], previous: Logits | None) -> _Asked:
-    known = (Click, Box, MaskPrompt)
-    if strange := [type(prompt).__name__ for prompt in prompts if not isinstance(prompt, known)]:
-        message = f"SAM takes clicks, a box and a mask, not {strange[0]}"
-        raise ValueError(message)
-    boxes = [prompt for prompt in prompts if isinstance(prompt, Box)]
-    if len(boxes) > 1:
-        message = f"SAM takes one box a target, not {len(boxes)}"
-        raise ValueError(message)
-    masks = [prompt.logits for prompt in prompts if isinstance(prompt, MaskPrompt)]
-    return _Asked(
-        tuple(prompt for prompt in prompts if isinstance(prompt, Click)),
-        boxes[0] if boxes else None,
-        masks[-1] if masks else previous,
-    )
+    mask: Tensor | None
+    """(1, h, w) logits on the decoder's grid."""
 
 
 def _alike(asked: Sequence[_Asked]) -> list[list[int]]:

@@ -74,15 +74,13 @@ class Frame:
         high = (np.array([box.high for box in boxes], np.float64) - 1) * factors
         return torch.from_numpy(np.concatenate([low[:, ::-1], high[:, ::-1]], 1))
 
-    def shrink(self, logits: Sequence[Logits]) -> Tensor | None:
-        """(b, 1, coarse, coarse) from logits on the image's grid, outside beyond it; None for none."""
-        if not logits:
-            return None
+    def shrink(self, logits: Logits) -> Tensor:
+        """(1, coarse, coarse) from logits on the image's grid, outside beyond it."""
         scale = self.coarse / self.side
         size = tuple(max(1, round(length * scale)) for length in self.filled)
-        full = torch.from_numpy(np.stack(logits).astype(np.float32, copy=False))[:, None]
-        small = functional.interpolate(full, size, mode="bilinear", antialias=True)
-        return torch.stack([functional.pad(each, self._margin(size), value=float(each.min())) for each in small])
+        full = torch.from_numpy(logits.astype(np.float32, copy=False))[None, None]
+        small = functional.interpolate(full, size, mode="bilinear", antialias=True)[0]
+        return functional.pad(small, self._margin(size), value=float(small.min()))
 
     def enlarge(self, logits: Tensor) -> Tensor:
         """(k, coarse, coarse) to (k, *grid): bilinear to the square, cut, bilinear to the image, as SAM does."""

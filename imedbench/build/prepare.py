@@ -21,13 +21,14 @@ from imedbench.build.granularity import clean, correct
 from imedbench.build.instances import split_instances
 from imedbench.build.proposals import ProposalSettings, propose
 from imedbench.build.splits import split_of
-from imedbench.build.standardise import Layers, Plane, Window, cut_planes, to_8bit, upright, window_of
+from imedbench.build.standardise import Layers, Plane, cut_planes, upright
 from imedbench.layout import Study, read_study
 from imedbench.masks import Masks
 from imedbench.recipe import Recipe
 from imedbench.store import Record
 from imedbench.targets import OTHER, Vocabulary
 from imedbench.types import Case, Image
+from imedbench.window import Window, to_8bit, window_of
 
 if TYPE_CHECKING:
     from imedbench.models.base import Model

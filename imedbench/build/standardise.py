@@ -11,11 +11,9 @@ import numpy as np
 
 from imedbench.masks import MaskInfo, Masks, ranges
 from imedbench.types import Array, Image
+from imedbench.window import Window, to_8bit
 
-Window = tuple[float, float]
 HALF_TURN = (slice(None, None, -1), slice(None, None, -1))
-# Percentiles of a large volume are taken from about this many voxels, evenly spread.
-SAMPLE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +32,6 @@ class Plane:
 def planes_of(grid: tuple[int, ...], axes: Sequence[int], every: int) -> list[Plane]:
     """The planes to take from a volume of this (z, y, x) grid: every ``every``-th along each axis."""
     return [Plane(axis, index) for axis in axes for index in range(every // 2, grid[axis], every)]
-
-
-def window_of(image: Image, rule: str | Window, percentile: Window | None = None) -> Window:
-    """The intensities that become 0 and 255.
-
-    Args:
-        image: of any modality.
-        rule: ``"full"`` for the whole range, or the two values themselves.
-        percentile: when given, the two percentiles of the voxels above the lowest value (the background of most
-            scanners) are taken instead.
-    """
-    if percentile is None and not isinstance(rule, str):
-        return rule
-    step = max(1, image.voxels.size // SAMPLE)
-    sample = image.voxels.reshape(-1)[::step]
-    low, high = float(image.voxels.min()), float(image.voxels.max())
-    if percentile is None or low == high:
-        return low, high
-    foreground = sample[sample > low]
-    if not len(foreground):
-        return low, high
-    low, high = (float(value) for value in np.percentile(foreground, percentile))
-    return low, high if high > low else low + 1.0
-
-
-def to_8bit(voxels: Array, window: Window) -> Array:
-    """Voxels of any type as uint8: ``low`` and below is 0, ``high`` and above 255, linear between, rounded."""
-    low, high = window
-    if voxels.dtype == np.uint8 and (low, high) == (0.0, 255.0):
-        return np.ascontiguousarray(voxels)
-    scale = 255.0 / (high - low) if high > low else 0.0
-    scaled = (voxels.astype(np.float32) - np.float32(low)) * np.float32(scale)
-    standard: Array = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-    return standard
 
 
 @dataclass(frozen=True, slots=True, eq=False)

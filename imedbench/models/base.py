@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from imedbench.types import Box, Click, Image, Logits, Prediction, Prompt
+from imedbench.types import Box, Click, Image, Prediction, Prompt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,18 +41,21 @@ class Card:
     """Where the network and its weights come from."""
     weights: Weights | None = None
     """None where the model has nothing to load."""
+    sees_truth: bool = False
+    """Whether an evaluation ends each target's prompts with the truth itself, as a `MaskPrompt`: for checks of the
+    harness, never for a ranking."""
 
 
 @runtime_checkable
 class Session(Protocol):
     """One image, encoded once, ready for prompts."""
 
-    def predict(self, prompts: Sequence[Prompt], previous: Logits | None = None) -> Prediction:
-        """The mask for all prompts of one target together; ``previous`` is the last answer's logits."""
+    def predict(self, prompts: Sequence[Prompt], previous: Prediction | None = None) -> Prediction:
+        """The mask for all prompts of one target together; ``previous`` is this session's last answer for it."""
         ...
 
     def predict_many(
-        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Logits | None] | None = None
+        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Prediction | None] | None = None
     ) -> list[Prediction]:
         """`predict` for many targets on the same image, as one batch."""
         ...

@@ -137,13 +137,15 @@ class Store:
             raise BadStore(message) from error
 
     def _image(self, row: dict[str, Any], role: str, voxels: Array | None = None) -> Image:
+        voxels = self._voxels(row, role) if voxels is None else voxels
         return Image(
-            voxels=self._voxels(row, role) if voxels is None else voxels,
+            voxels=voxels,
             spacing_mm=tuple(row["spacing_mm"]),
             affine=np.array(row["affine"]).reshape(4, 4),
             modality=row["modality"],
             channels=tuple(row["channels"]),
             source=source_of(row["source"]),
+            window=_window(row) if voxels.dtype != np.uint8 else None,
         )
 
     def _voxels(self, row: dict[str, Any], role: str) -> Array:
@@ -199,6 +201,10 @@ class Store:
             raise UnknownName(what, case, [ids[order[at].as_py()].as_py() for at in near])
         row: dict[str, Any] = self.cases.slice(order[place].as_py(), 1).to_pylist()[0]
         return row
+
+
+def _window(row: dict[str, Any]) -> tuple[float, float] | None:
+    return (row["window"][0], row["window"][1]) if row["window"] else None
 
 
 @contextmanager

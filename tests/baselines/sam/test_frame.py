@@ -46,14 +46,9 @@ def test_shrinking_keeps_the_object_and_is_outside_beyond_the_image() -> None:
     frame = Frame((100, 200), 1024, 256, "sam")
     logits = np.full((100, 200), -5, np.float32)
     logits[20:60, 40:120] = 7
-    small = frame.shrink([logits])
-    assert small is not None
-    assert small.shape == (1, 1, 256, 256)
-    assert (small[0, 0, 128:] == -5).all()
-    back = frame.enlarge(small[:, 0])[0].numpy() > 0
+    small = frame.shrink(logits)
+    assert small.shape == (1, 256, 256)
+    assert (small[0, 128:] == -5).all()
+    back = frame.enlarge(small)[0].numpy() > 0
     truth = logits > 0
     assert (back & truth).sum() / (back | truth).sum() > 0.95
-
-
-def test_shrinking_nothing_gives_nothing() -> None:
-    assert Frame((10, 10), 256, 64, "sam").shrink([]) is None

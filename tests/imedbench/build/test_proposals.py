@@ -16,7 +16,7 @@ from imedbench.io import read_regions
 from imedbench.masks import MaskInfo, Masks
 from imedbench.models import load
 from imedbench.models.base import Candidates, Card
-from imedbench.types import Box, Click, Image, Logits, Prediction, Prompt
+from imedbench.types import Box, Click, Image, Prediction, Prompt
 
 SETTINGS = ProposalSettings(points_per_side=4, least_score=0.5, smallest_fraction=0.0)
 
@@ -34,11 +34,11 @@ class Drawn:
         self.grid = image.grid
         return self
 
-    def predict(self, prompts: Sequence[Prompt], previous: Logits | None = None) -> Prediction:
+    def predict(self, prompts: Sequence[Prompt], previous: Prediction | None = None) -> Prediction:
         raise NotImplementedError
 
     def predict_many(
-        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Logits | None] | None = None
+        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Prediction | None] | None = None
     ) -> list[Prediction]:
         raise NotImplementedError
 

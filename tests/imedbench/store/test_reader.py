@@ -64,6 +64,7 @@ def test_original_intensities_are_kept_once(build: Build, records: list[Record])
         assert original.voxels.dtype == expected.dtype
         np.testing.assert_array_equal(original.voxels, expected)
         assert original.spacing_mm == record.case.image.spacing_mm
+        assert original.window == (None if original.voxels.dtype == np.uint8 else record.window)
     stored = sorted(entry.name for entry in (path / "parts/00000").iterdir() if entry.name.startswith("original"))
     assert stored == ["original-32x64-int16", "original-64x64-uint16"]
 

@@ -1,0 +1,1 @@
+"""One protocol for every model: simulated users, their turns, scores, reports."""

@@ -1,0 +1,199 @@
+"""A protocol: what is asked of every model, turn by turn, and how the answers are scored; frozen under its digest."""
+
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from imedbench import catalog
+from imedbench.errors import BadProtocol, UnknownName, printable
+from imedbench.prompts.base import AnySimulator, Settings
+
+Kind = Literal["click", "box", "scribble", "mask", "text"]
+
+
+class Gate(Settings):
+    """A metric that is 0 unless another one is high enough."""
+
+    metric: str
+    """Label of a metric of the same protocol that stands before the gated one."""
+    above: float
+
+
+class MetricSpec(Settings):
+    """A metric with its settings."""
+
+    metric: str
+    """Name in the catalogue of metrics."""
+    tolerance_mm: float | None = Field(default=None, ge=0)
+    """Of the normalised surface distance."""
+    unit_spacing: bool = False
+    """Whether millimetres are voxels, whatever the image says: some published protocols do so."""
+    gate: Gate | None = None
+
+    @property
+    def label(self) -> str:
+        """What scores and tables call it: ``nsd 2 mm``."""
+        unit = "voxels" if self.unit_spacing else "mm"
+        tolerance = "" if self.tolerance_mm is None else f" {self.tolerance_mm:g} {unit}"
+        distance = f" {unit}" if self.unit_spacing and self.tolerance_mm is None else ""
+        return f"{self.metric}{tolerance}{distance}"
+
+    @model_validator(mode="after")
+    def _known(self) -> "MetricSpec":
+        if self.metric not in catalog.METRICS:
+            what = "metric"
+            raise UnknownName(what, self.metric, catalog.METRICS)
+        if (self.metric == "nsd") != (self.tolerance_mm is not None):
+            message = "nsd needs tolerance_mm, and no other metric takes it"
+            raise ValueError(message)
+        return self
+
+
+class CurveSpec(Settings):
+    """One number made of a metric's values over the turns of a session; `imedbench.metrics.clicks` defines each."""
+
+    curve: Literal["auc", "noc", "gain", "monotonicity"]
+    of: str
+    """Label of the metric."""
+    first: int = 1
+    """First turn that counts."""
+    last: int | None = None
+    """Last turn that counts; None for the arm's last."""
+    threshold: float | None = None
+    """For ``noc``: the value to be reached."""
+
+    @property
+    def label(self) -> str:
+        """What scores and tables call it: ``noc@90 iou``."""
+        reached = "" if self.threshold is None else f"@{100 * self.threshold:g}"
+        return f"{self.curve}{reached} {self.of}"
+
+    @model_validator(mode="after")
+    def _threshold(self) -> "CurveSpec":
+        if (self.curve == "noc") != (self.threshold is not None):
+            message = "noc needs threshold, and no other curve takes it"
+            raise ValueError(message)
+        return self
+
+
+class Series(Settings):
+    """Where an arm stands on a robustness curve: arms of one name make a curve over ``level``."""
+
+    name: str
+    """``point displacement``, ``box scale``."""
+    level: float
+
+
+class Arm(Settings):
+    """One way of prompting: each target is segmented once under each arm, in a session of its own."""
+
+    name: str
+    """Stands in the column ``prompts`` of every table."""
+    first: tuple[AnySimulator, ...] = Field(min_length=1)
+    """Whose prompts, together, are turn 1."""
+    later: tuple[AnySimulator, ...] = ()
+    """Whose prompts, together, are each later turn."""
+    turns: int = Field(default=1, ge=1)
+    memory: Literal["all", "latest"] = "all"
+    """Whether the model is given all prompts of the session so far, or those of the turn."""
+    feedback: bool = True
+    """Whether the model is given its own last answer."""
+    enough: float | None = None
+    """IoU at which the user stops; a perfect guess always ends a session."""
+    series: Series | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Arm":
+        if (self.turns > 1) != bool(self.later):
+            message = f"arm {self.name!r}: more than one turn needs `later`, and one turn has none"
+            raise ValueError(message)
+        return self
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of prompts that a model must take to be asked this."""
+        return frozenset(str(getattr(each, "simulate")) for each in (*self.first, *self.later))  # noqa: B009
+
+
+class Protocol(Settings):
+    """What is asked of every model, and how answers are scored.
+
+    Its id is never given to other content: a change makes a new id. The digest in every result tells.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    summary: str
+    source: str
+    """The publication or program that it follows, and where it had to decide."""
+    dimensions: tuple[Literal[2, 3], ...] = (2, 3)
+    """Of the cases it is meant for."""
+    seed: int = 2026
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    metrics: tuple[MetricSpec, ...] = Field(min_length=1)
+    curves: tuple[CurveSpec, ...] = ()
+    shown: tuple[int, ...] = ()
+    """Turns that tables show; all where empty."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Protocol":
+        names = [arm.name for arm in self.arms]
+        labels = [metric.label for metric in self.metrics]
+        for kind, each in (("arms", names), ("metrics", labels)):
+            if len(set(each)) != len(each):
+                message = f"two {kind} have the same name"
+                raise ValueError(message)
+        wanted = [curve.of for curve in self.curves]
+        wanted += [metric.gate.metric for metric in self.metrics if metric.gate]
+        if missing := [label for label in wanted if label not in labels]:
+            message = f"{missing[0]!r} is not a metric of this protocol; it has: {', '.join(labels)}"
+            raise ValueError(message)
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 of everything that bears on results, as canonical JSON; texts do not count."""
+        fields = self.model_dump(mode="json", exclude={"summary", "source"})
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def list_protocols() -> list[str]:
+    """The ids of the protocols that ship with the project."""
+    folder = files("imedbench.evaluate").joinpath("protocols")
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+@cache
+def load_protocol(name: str) -> Protocol:
+    """The protocol of this id, or of a YAML file.
+
+    Raises:
+        UnknownName: no protocol has this id, and there is no such file.
+        BadProtocol: the file is not a protocol; the message names the field.
+    """
+    if name in list_protocols():
+        return _parse(files("imedbench.evaluate").joinpath("protocols", f"{name}.yaml").read_bytes(), name)
+    path = Path(name)
+    if not path.is_file():
+        kind = "protocol"
+        raise UnknownName(kind, name, list_protocols())
+    return _parse(path.read_bytes(), printable(path))
+
+
+def _parse(text: bytes, where: str) -> Protocol:
+    import yaml
+
+    try:
+        written: Any = yaml.safe_load(text)
+        return Protocol.model_validate(written)
+    except yaml.YAMLError as problem:
+        message = f"{where}: is not YAML ({problem}); correct it."
+        raise BadProtocol(message) from problem
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole"
+        message = f"{where}: {field}: {first['msg']}; correct it."
+        raise BadProtocol(message) from problem
