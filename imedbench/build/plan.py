@@ -131,12 +131,13 @@ def make_plan(found: Iterable[Found | Problem], earlier: Sequence[Part] = ()) ->
 
 def _parts(studies: Sequence[Found], first: int) -> Iterator[Part]:
     held: list[Found] = []
-    number = first
+    number, images = first, 0
     for study in studies:
-        if held and sum(one.images for one in held) + study.images > IMAGES_PER_PART:
+        if held and images + study.images > IMAGES_PER_PART:
             yield Part(number, tuple(_tasks(held)))
-            number, held = number + 1, []
+            number, held, images = number + 1, [], 0
         held.append(study)
+        images += study.images
     if held:
         yield Part(number, tuple(_tasks(held)))
 

@@ -21,7 +21,7 @@ from imedbench.build.granularity import clean, correct
 from imedbench.build.instances import split_instances
 from imedbench.build.proposals import ProposalSettings, propose
 from imedbench.build.splits import split_of
-from imedbench.build.standardise import Layers, Plane, cut_planes, upright
+from imedbench.build.standardise import Layers, Plane, cut_planes, planes_of, upright
 from imedbench.layout import Study, read_study
 from imedbench.masks import Masks
 from imedbench.recipe import Recipe
@@ -134,9 +134,8 @@ class Preparation:
         return records
 
     def _first_plane(self, image: Image) -> Plane:
-        slices = self.recipe.slices
-        axis = slices.axes[0]
-        return Plane(axis, min(slices.every // 2, image.grid[axis] - 1))
+        # Of all axes: the first may be shorter than the step.
+        return planes_of(image.grid, self.recipe.slices.axes, self.recipe.slices.every)[0]
 
     def _picture(self, study: Study, opened: _Opened) -> list[Record]:
         image, window = opened.image, opened.window
@@ -174,13 +173,13 @@ class Preparation:
         least = self.recipe.filters.least_area
         had_truth = len(truth) > 0
         truth = drop_small(truth, least, SMALL, self.dropped)
-        if had_truth and not len(truth):
-            self._count(BARE, 1)
-            return None
         if self.recipe.instances and len(truth):
             named = {Vocabulary.load().place(name).name for name in self.recipe.instances}
             split = split_instances(truth, named)
             truth = drop_small(split, least, SMALL_INSTANCE, self.dropped)
+        if had_truth and not len(truth):
+            self._count(BARE, 1)
+            return None
         interactive = self._interactive(picture, truth, regions)
         interactive = drop_small(interactive, least, SMALL_INTERACTIVE, self.dropped)
         return Masks.concatenate([truth, interactive])
@@ -190,6 +189,7 @@ class Preparation:
             return regions
         if self.model is None or self.proposals is None:
             return Masks.empty(picture.grid)
+        # Generated masks are tidied before the truth joins them: its thin parts are no noise.
         return correct(clean(propose(self.model, picture, self.proposals)), truth)
 
     def _case(self, study: Study, name: str, image: Image, masks: Masks) -> Case:

@@ -5,6 +5,7 @@ A piece is one uncompressed ``.npz``: the arrays of its records by number, and t
 
 import json
 import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -40,7 +41,8 @@ def save_piece(path: Path, piece: Piece) -> None:
         "records": [_take_apart(record, f"{number}.", arrays) for number, record in enumerate(piece.records)],
     }
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode("ascii"), np.uint8)
-    unfinished = path.with_suffix(".unfinished")
+    # A scheduler that loses sight of a worker gives its task to another: two may write at once.
+    unfinished = path.with_suffix(f".{uuid.uuid4().hex}.unfinished")
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     with unfinished.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

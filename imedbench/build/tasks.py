@@ -16,7 +16,7 @@ from imedbench.build.staging import Piece, load_piece, save_piece
 from imedbench.errors import BadInput, ImedbenchError
 from imedbench.layout import peek_study
 from imedbench.models import load
-from imedbench.store import PartWriter
+from imedbench.store import PartWriter, finished_parts
 
 if TYPE_CHECKING:
     from imedbench.models.base import Model
@@ -89,7 +89,14 @@ def _unforeseen(name: str, found: Found, error: Exception) -> dict[str, str]:
 
 
 def assemble(out: Path, part: Part) -> None:
-    """Writes one part from the files of its tasks and removes them."""
+    """Writes one part from the files of its tasks and removes them; a part that is there is left as it is."""
+    # A worker may die after its part appeared and before it could say so; another then takes its task.
+    if part.number not in finished_parts(out):
+        _put_together(out, part)
+    shutil.rmtree(piece_path(out, part, 0).parent, ignore_errors=True)
+
+
+def _put_together(out: Path, part: Part) -> None:
     pieces = [piece_path(out, part, task) for task in range(len(part.tasks))]
     failed: set[str] = set()
     tally: dict[str, Any] = {"problems": [], "counts": Counter(), "strangers": Counter()}
@@ -104,7 +111,6 @@ def assemble(out: Path, part: Part) -> None:
         for record in (record for path in pieces for record in load_piece(path).records):
             if record.case.study not in failed:
                 writer.add(record)
-    shutil.rmtree(pieces[0].parent)
 
 
 def piece_path(out: Path, part: Part, task: int) -> Path:

@@ -9,7 +9,7 @@ import pytest
 
 from imedbench.build.filters import ASPECT, BARE, SMALL, SMALL_INSTANCE
 from imedbench.build.prepare import Preparation, renamed, window_for
-from imedbench.build.standardise import Plane
+from imedbench.build.standardise import Plane, planes_of
 from imedbench.layout import Study, find_studies
 from imedbench.masks import MaskInfo, Masks
 from imedbench.recipe import Recipe
@@ -84,6 +84,21 @@ def test_components_of_named_targets_become_instances(study: Study) -> None:
     [record] = strict.records(study, axial([2]))
     assert record.case.masks.targets == ("liver",)
     assert strict.dropped == {SMALL_INSTANCE: 2}
+
+
+def test_a_slice_whose_instances_are_all_too_small_is_left_out(study: Study) -> None:
+    # Both nodules together take 18 of 1200 pixels, each alone 9.
+    fields = {"names": {2: "pulmonary nodule"}, "path": "labels/{study}.nii.gz", "ignore": [1, 3]}
+    preparation = prepare(volume_recipe(labels=[fields], instances=["lung nodule"], filters={"min_area": 0.01}))
+    assert preparation.records(study, axial([2])) == []
+    assert preparation.dropped == {SMALL_INSTANCE: 2, BARE: 1}
+
+
+def test_a_volume_comes_even_if_its_first_axis_gives_no_plane(study: Study) -> None:
+    recipe = volume_recipe(slices={"axes": [0, 1], "every": 20}, filters={"max_aspect": 9})
+    [plane] = planes_of((6, 30, 40), (0, 1), 20)
+    assert plane == Plane(1, 10)
+    assert [record.case.id for record in prepare(recipe).records(study, [plane])] == ["set/a", "set/a/y0010"]
 
 
 def test_long_slices_are_left_out(study: Study) -> None:

@@ -11,6 +11,7 @@ from imedbench.build.tasks import BuildSettings, Task, assemble, notes_path, pie
 from imedbench.errors import MissingWeights
 from imedbench.recipe import Recipe
 from imedbench.store import StoreInfo, create_store, finished_parts
+from imedbench.store.format import part_path
 
 RECIPE = Recipe.model_validate(
     {
@@ -60,6 +61,20 @@ def test_tasks_leave_pieces_that_make_a_part(source: Source, tmp_path: Path) -> 
     assert finished_parts(out) == {0}
     assert not tasks[0].target.parent.exists()
     assert json.loads(notes_path(out, part).read_text())["problems"] == []
+
+
+def test_a_part_that_is_there_is_not_made_again(source: Source, tmp_path: Path) -> None:
+    """As when a worker dies between its part's appearance and its answer."""
+    out = tmp_path / "store"
+    part, tasks = begin(source, out)
+    for task in tasks:
+        run_task(task)
+    assemble(out, part)
+    before = part_path(out, 0).stat().st_ino
+    tasks[0].target.parent.mkdir()
+    assemble(out, part)
+    assert part_path(out, 0).stat().st_ino == before
+    assert not tasks[0].target.parent.exists()
 
 
 def test_a_task_that_is_done_is_not_done_again(source: Source, tmp_path: Path) -> None:
