@@ -71,7 +71,7 @@ def write(store: "Store", folder: Path, progress: Progress) -> ExportSummary:
         summary.masks += len(truth)
         progress(summary.cases, total)
     for group, target in sets.items():
-        _close(target, store.info.recipe, group)
+        _close(target, store.info.recipe, group, hounsfield=group[1] == 3 and plan.modalities[group] == {"ct"})
     regions = [target.folder.name for target in sets.values() if len(target.combinations) > len(target.names)]
     if regions:
         summary.notes.append(f"Targets overlap in {', '.join(regions)}: its dataset.json has them as regions.")
@@ -137,6 +137,8 @@ class _Plan:
     """Data sets that have volumes: their slices are not written."""
     deep: set[Group] = field(default_factory=set)
     """Pictures of which some are not 8-bit."""
+    modalities: dict[Group, set[str]] = field(default_factory=dict)
+    """Of the intensities that are written."""
     slices: int = 0
     reserve: int = 0
 
@@ -182,6 +184,7 @@ def _plan(store: "Store") -> _Plan:
             plan.reserve += 1
         else:
             plan.counts[_group(row)] += 1
+            plan.modalities.setdefault(_group(row), set()).add(row.modality)
             if row.ndim == 2 and row.original:
                 plan.deep.add(_group(row))
     return plan
@@ -245,9 +248,11 @@ def nifti_of(voxels: Array, image: Image) -> bytes:
     return gzip.compress(file.to_bytes(), compresslevel=5, mtime=0)
 
 
-def _close(target: _Set, recipes: Mapping[str, Any], group: Group) -> None:
+def _close(target: _Set, recipes: Mapping[str, Any], group: Group, *, hounsfield: bool) -> None:
     dataset, _, channels = group
-    named = channels if any(channels) else COLOURS if len(channels) == 3 else (dataset,)
+    # nnU-Net normalises a channel of this name, and no other, by the intensities of the whole set.
+    alone = "CT" if hounsfield else dataset
+    named = channels if any(channels) else COLOURS if len(channels) == 3 else (alone,)
     recipe = recipes.get(dataset, {})
     content = {
         "channel_names": {str(number): name for number, name in enumerate(named)},

@@ -56,6 +56,14 @@ def test_a_volume_has_its_own_intensities_and_the_grid_of_its_file(folder: Path,
     assert label.shape == file.shape
 
 
+def test_hounsfield_units_are_normalised_as_such_and_pictures_are_not(folder: Path) -> None:
+    named = {
+        name: json.loads((folder / name / "dataset.json").read_text())["channel_names"]
+        for name in ("Dataset501_Alpha2D", "Dataset502_Alpha")
+    }
+    assert named == {"Dataset501_Alpha2D": {"0": "alpha"}, "Dataset502_Alpha": {"0": "CT"}}
+
+
 def test_labels_lie_on_the_right_voxels_as_regions(folder: Path, sample_store: Store) -> None:
     case = sample_store["s1"]
     content = json.loads((folder / "Dataset502_Alpha" / "dataset.json").read_text())
