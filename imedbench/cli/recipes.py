@@ -53,7 +53,7 @@ def check(
     """What a recipe finds in a folder: its studies by their headers, and every problem. Exit code 1 if there is one."""
     from rich.progress import track
 
-    from imedbench.cli.screen import console
+    from imedbench.cli.screen import console, counted
     from imedbench.layout.checking import CheckedStudy, check_source, unknown_names
     from imedbench.recipe import load_recipe
 
@@ -66,8 +66,8 @@ def check(
     strangers = unknown_names(recipe)
     if strangers:
         console.print(f"[yellow]Outside the vocabulary:[/] {', '.join(strangers)} (they become targets of group other)")
-    patients = len({one.study.patient for one in sound})
-    console.print(f"{len(sound)} studies of {patients} patients, {len(problems)} problems.")
+    patients = counted(len({one.study.patient for one in sound}), "patient")
+    console.print(f"{counted(len(sound), 'study', 'studies')} of {patients}, {counted(len(problems), 'problem')}.")
     if problems:
         raise typer.Exit(1)
 

@@ -74,7 +74,7 @@ def print_inference(folder: Path, recipe: "Recipe", reasons: list[str]) -> None:
 def print_summary(summary: "BuildSummary") -> None:
     """How a build ended, and where to look."""
     if summary.problems:
-        console.print(f"[yellow]{counted(len(summary.problems))} in quarantine:[/]")
+        console.print(f"[yellow]{counted(len(summary.problems), 'study', 'studies')} in quarantine:[/]")
     for problem in summary.problems[:20]:
         console.print(f"  {problem['error']}", markup=False, soft_wrap=True)
     if len(summary.problems) > 20:
@@ -104,9 +104,9 @@ def print_estimate(estimate: "Estimate") -> None:
     )
 
 
-def counted(studies: int) -> str:
-    """A number of studies in words."""
-    return f"{studies:,} {'study' if studies == 1 else 'studies'}"
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number of things in words."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def megabytes(nbytes: float) -> str:

@@ -36,19 +36,24 @@ def stats(
 
 def _show(statistics: "Statistics") -> None:
     from rich.console import Console
+    from rich.markup import escape
+
+    from imedbench.cli.screen import counted
 
     console = Console()
     unit = "picture" if statistics.pictures else "volume"
     console.print(
-        f"\n[bold]{statistics.name}[/]  {statistics.pictures:,} pictures, {statistics.volumes:,} volumes, "
+        f"\n[bold]{escape(statistics.name)}[/]  {counted(statistics.pictures, 'picture')}, "
+        f"{counted(statistics.volumes, 'volume')}, "
         f"{statistics.truth:,} truth and {statistics.interactive:,} interactive masks on pictures "
-        f"({statistics.mean_masks:.1f} a picture), {statistics.patients:,} patients\n"
+        f"({statistics.mean_masks:.1f} a picture), {counted(statistics.patients, 'patient')}\n"
     )
     for table in (_modalities(statistics), _targets(statistics), _splits(statistics)):
         console.print(table)
+    interactive = statistics.interactive_per_image
     for title, distribution in (
         (f"Truth masks per {unit}", statistics.truth_per_image),
-        (f"Interactive masks per {unit}", statistics.interactive_per_image),
+        *([(f"Interactive masks per {unit}", interactive)] if any(interactive.counts[1:]) else []),
         (f"Resolution, longer side of a {unit}", statistics.resolutions),
         (f"Area of truth masks, share of the {unit}", statistics.truth_areas),
         (f"Area of interactive masks, share of the {unit}", statistics.interactive_areas),
@@ -84,7 +89,8 @@ def _table(title: str, *columns: str) -> "Table":
 def _modalities(statistics: "Statistics") -> "Table":
     table = _table("Modalities", "modality", "pictures", "volumes", "truth masks", "interactive masks")
     for row in statistics.modalities:
-        table.add_row(row.modality, f"{row.pictures:,}", f"{row.volumes:,}", f"{row.truth:,}", f"{row.interactive:,}")
+        counts = (row.pictures, row.volumes, row.truth, row.interactive)
+        table.add_row(row.modality or "unknown", *(f"{count:,}" for count in counts))
     return table
 
 

@@ -113,7 +113,8 @@ def _count(studies: list[Study | Problem], recipe: Recipe) -> str:
     bad = len(studies) - len(sound)
     problems = f"; {bad} more cannot be used (see `imedbench recipes check`)" if bad else ""
     kind = "volumes" if recipe.dimension == 3 else "pictures"
-    return f"{len(sound)} studies of {patients} patients, {kind}{problems}."
+    counts = f"{len(sound)} {'study' if len(sound) == 1 else 'studies'}"
+    return f"{counts} of {patients} {'patient' if patients == 1 else 'patients'}, {kind}{problems}."
 
 
 def _add_strangers(recipe: Recipe, reasons: list[str]) -> None:

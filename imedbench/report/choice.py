@@ -1,5 +1,6 @@
 """Which cases to show: few, rich in masks, and as unlike one another as the store allows."""
 
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
     from imedbench.store import Store
 
-# Candidates kept for each data set, modality and axis: one a patient, the richest.
+# Candidates kept for each data set, modality and axis: one a patient, the richest; where patients are few, others too.
 DEPTH = 64
 # A truth mask says more about a store than a generated one.
 TRUTH_WEIGHT = 3
@@ -34,25 +35,24 @@ class _Shown:
 
     chosen: list[_Candidate] = field(default_factory=list)
     targets: set[str] = field(default_factory=set)
-    patients: set[tuple[str, str]] = field(default_factory=set)
+    patients: Counter[tuple[str, str]] = field(default_factory=Counter)
     groups: Counter[Group] = field(default_factory=Counter)
 
     def add(self, candidate: _Candidate) -> None:
         """Takes a case in."""
         self.chosen.append(candidate)
         self.targets |= candidate.targets
-        self.patients.add((candidate.group[0], candidate.patient))
+        self.patients[candidate.group[0], candidate.patient] += 1
         self.groups[candidate.group] += 1
 
-    def rank(self, candidate: _Candidate) -> tuple[int, bool, int, int, str]:
+    def rank(self, candidate: _Candidate) -> tuple[int, int, int, int, int]:
         """Lowest for the case that adds most."""
-        known = (candidate.group[0], candidate.patient) in self.patients
         return (
             self.groups[candidate.group],
-            known,
+            self.patients[candidate.group[0], candidate.patient],
             -len(candidate.targets - self.targets),
             -candidate.masks,
-            candidate.id,
+            _lot(candidate.id),
         )
 
 
@@ -64,6 +64,8 @@ def choose_cases(store: "Store", count: int) -> list[str]:
     Pictures are preferred; volumes are shown where a data set has nothing else. Reads the index only.
     """
     candidates = _candidates(store)
+    if len(candidates) < count:
+        candidates += _others(store, candidates)
     _find_targets(store, candidates)
     waiting: defaultdict[tuple[str, str], list[_Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -101,7 +103,7 @@ def _candidates(store: "Store") -> list[_Candidate]:
             if candidate.patient not in mine or mine[candidate.patient].masks < candidate.masks:
                 mine[candidate.patient] = candidate
         for group, mine in best.items():
-            richest = sorted(mine.values(), key=lambda candidate: (-candidate.masks, candidate.id))[:DEPTH]
+            richest = sorted(mine.values(), key=lambda candidate: (-candidate.masks, _lot(candidate.id)))[:DEPTH]
             best[group] = {candidate.patient: candidate for candidate in richest}
     flat = {group[0] for group in best if group[2] == 2}
     return [
@@ -110,6 +112,25 @@ def _candidates(store: "Store") -> list[_Candidate]:
         if group[2] == 2 or group[0] not in flat
         for candidate in mine.values()
     ]
+
+
+def _others(store: "Store", held: Sequence[_Candidate]) -> list[_Candidate]:
+    """Further cases of the groups that are held, drawn by lot: the richest slices of a patient are neighbours."""
+    known = {candidate.id for candidate in held}
+    drawn: dict[Group, list[_Candidate]] = {candidate.group: [] for candidate in held}
+    for batch in store.scan("cases", CASE_COLUMNS):
+        for row in batch.to_pylist():
+            group = (row["dataset"], row["modality"], row["ndim"], row["axis"])
+            if group in drawn and row["id"] not in known:
+                masks = TRUTH_WEIGHT * row["gt"] + row["interactive"]
+                drawn[group].append(_Candidate(row["id"], group, row["patient"], masks))
+        drawn = {group: sorted(some, key=lambda one: _lot(one.id))[:DEPTH] for group, some in drawn.items()}
+    return [candidate for some in drawn.values() for candidate in some]
+
+
+def _lot(case: str) -> int:
+    """A number that has nothing to do with the order of the ids, so that ties do not go to those that begin with a."""
+    return zlib.crc32(case.encode())
 
 
 def _richest(batch: "pa.RecordBatch") -> Iterable[_Candidate]:

@@ -268,7 +268,7 @@ def _width(text: str, size: int) -> int:
 def _title(case: Case, width: int) -> Array:
     size = " x ".join(str(length) for length in case.image.grid)
     spacing = " x ".join(f"{step:.3g}" for step in case.image.spacing_mm)
-    facts = f"{case.dataset}   {case.image.modality}   {size}   {spacing} mm   {case.split}"
+    facts = f"{case.dataset}   {case.image.modality or 'modality unknown'}   {size}   {spacing} mm   {case.split}"
     return _write(width, 52, [(0, 15, case.id, 20, INK), (0, 40, facts, 14, FAINT)])
 
 

@@ -27,6 +27,7 @@ CASES = 20
 # Longest side of an embedded picture, in pixels. The outlines are vectors and need none.
 PICTURE = 560
 TARGETS_SHOWN = 60
+UNKNOWN = "modality unknown"
 TRUTH, INTERACTIVE = "var(--truth)", "var(--interactive)"
 
 
@@ -139,13 +140,14 @@ def _facts(case: Case) -> str:
     size = " × ".join(str(length) for length in case.image.grid)
     steps = [f"{step:.3g}" for step in case.image.spacing_mm]
     spacing = " × ".join(steps if len(set(steps)) > 1 else steps[:1])
-    return f"{case.image.modality} · {size} · {spacing} mm · {case.split} · {case.dataset}"
+    return f"{case.image.modality or UNKNOWN} · {size} · {spacing} mm · {case.split} · {case.dataset}"
 
 
 def _words(case: Case, masks: Masks) -> str:
     targets = ", ".join(masks.targets) or "no truth"
     generated = len(masks.of_kind("interactive"))
-    return f"{case.image.modality} picture {case.id}: {targets}; {generated} interactive masks"
+    words = [case.image.modality, f"picture {case.id}: {targets}; {generated} interactive masks"]
+    return " ".join(filter(None, words))
 
 
 def _page(store: "Store", statistics: Statistics, plates: Sequence[Plate], colours: Mapping[str, str]) -> str:
@@ -184,7 +186,7 @@ def _overview(statistics: Statistics) -> list[tuple[str, str]]:
 def _charts(statistics: Statistics) -> dict[str, Chart]:
     image, images = ("picture", "pictures") if statistics.pictures else ("volume", "volumes")
     modalities = statistics.modalities
-    names = [row.modality for row in modalities]
+    names = [row.modality or UNKNOWN for row in modalities]
     held = [Series("pictures", [row.pictures for row in modalities], "var(--plain)")]
     held += [Series("volumes", [row.volumes for row in modalities], "var(--other)")]
     return {
@@ -200,7 +202,7 @@ def _charts(statistics: Statistics) -> dict[str, Chart]:
         "masks": Chart(
             f"Masks per {image}",
             statistics.truth_per_image.classes,
-            _pair(statistics.truth_per_image.counts, statistics.interactive_per_image.counts),
+            _pair(statistics.truth_per_image.counts, _where_any(statistics.interactive_per_image.counts)),
             images,
         ),
         "resolutions": Chart(
@@ -222,6 +224,11 @@ def _pair(truth: Sequence[float], interactive: Sequence[float]) -> list[Series]:
     """Truth and interactive beside one another; the truth alone where nothing was generated."""
     series = [Series("truth", truth, TRUTH)]
     return [*series, Series("interactive", interactive, INTERACTIVE)] if any(interactive) else series
+
+
+def _where_any(counts: Sequence[int]) -> Sequence[int]:
+    """How many images have how many masks; nothing where all of them have none."""
+    return counts if any(counts[1:]) else ()
 
 
 def _target_groups(statistics: Statistics, colours: Mapping[str, str]) -> list[tuple[str, int, Chart]]:

@@ -38,7 +38,7 @@ def test_check_counts_and_exits_by_the_problems(fake: Path) -> None:
     (fake / "labelsTr/hippocampus_003.nii.gz").unlink()
     result = run(app, ["check", "msd_hippocampus", "--source", str(fake)])
     assert result.exit_code == 1
-    assert "2 studies of 2 patients, 1 problems." in result.output
+    assert "2 studies of 2 patients, 1 problem." in result.output
     assert "no label file belongs to this image" in result.output
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,8 +15,22 @@ def test_data_sets_take_turns_and_volumes_give_way_to_pictures(sample_store: Sto
     assert "s1" not in everything
 
 
-def test_one_case_a_patient_and_axis(sample_store: Store) -> None:
-    assert len({"s1/z0001", "s1/z0002"} & set(choose_cases(sample_store, 10))) == 1
+def test_a_patient_is_shown_again_only_where_there_is_room(sample_store: Store) -> None:
+    both = {"s1/z0001", "s1/z0002"}
+    patients = len(choose_cases(sample_store, 1000)) - 1
+    assert len(both & set(choose_cases(sample_store, patients))) == 1
+    assert both <= set(choose_cases(sample_store, 1000))
+
+
+def test_ties_do_not_go_to_the_first_of_the_alphabet(
+    make_store: Callable[..., Store], sample_cases: list[Case]
+) -> None:
+    picture = next(case for case in sample_cases if case.id == "s2")
+    names = [f"{letter}{number}" for letter in "abcd" for number in range(10)]
+    store = make_store([replace(picture, id=name, study=name, patient=name) for name in names])
+    shown = choose_cases(store, 10)
+    assert len({name[0] for name in shown}) >= 3
+    assert shown == sorted(shown)
 
 
 def test_volumes_are_shown_where_there_is_nothing_else(

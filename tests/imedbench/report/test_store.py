@@ -1,6 +1,7 @@
 import html.parser
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def page(sample_store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple
     path = tmp_path_factory.mktemp("page") / "report.html"
     told: list[tuple[int, int]] = []
     write_report(sample_store, path, advance=lambda done, total: told.append((done, total)))
-    assert told == [(done, 4) for done in range(1, 5)]
+    assert told == [(done, 5) for done in range(1, 6)]
     assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
     text = path.read_text(encoding="utf-8")
     parsed = Page()
@@ -65,7 +66,7 @@ def test_nothing_is_loaded_from_elsewhere(page: tuple[str, Page]) -> None:
     assert all(source.startswith("data:") for source in parsed.sources)
     assert "url(" not in text
     assert "@import" not in text
-    assert len([source for source in parsed.sources if source.startswith("data:image/webp")]) == 4
+    assert len([source for source in parsed.sources if source.startswith("data:image/webp")]) == 5
 
 
 def test_the_page_says_what_matters(page: tuple[str, Page]) -> None:
@@ -96,6 +97,21 @@ def test_what_the_data_says_is_escaped(
     store = make_store(sample_cases, name=evil, recipe={evil: {"title": evil, "url": evil}})
     write_report(store, tmp_path / "page.html")
     assert evil not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_what_is_not_known_or_not_there_is_said_so(
+    make_store: Callable[..., Store], sample_cases: list[Case], tmp_path: Path
+) -> None:
+    scan = next(case for case in sample_cases if case.id == "s2")
+    image = replace(scan.image, modality="")
+    store = make_store([replace(scan, image=image, masks=scan.masks.of_kind("gt"))], name="plain", recipe={"plain": {}})
+    write_report(store, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.search(r'class="facts" title="modality unknown ·', text)
+    assert "<caption>Images by modality</caption>" in text
+    assert "<th scope=row>modality unknown</th>" in text
+    assert "interactive</li>" not in text
+    assert 'class="lead"' not in text
 
 
 def test_an_empty_store_has_a_page(make_store: Callable[..., Store], tmp_path: Path) -> None:
