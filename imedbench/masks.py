@@ -183,27 +183,27 @@ class Masks:
 
     def boxes(self) -> Integers:
         """(n, 2, d): (low, high) corners of each mask, ``high`` exclusive; zeros for an empty mask."""
-        boxes = np.zeros((len(self), 2, len(self.shape)), np.int64)
-        filled = self.indptr[1:] > self.indptr[:-1]
-        heads, tails = self.indptr[:-1][filled], self.indptr[1:][filled] - 1
-        if not len(heads):
+        first, behind = self.indptr[:-1], self.indptr[1:]
+        filled = first != behind
+        boxes = np.zeros((len(first), 2, len(self.shape)), np.int64)
+        if np.count_nonzero(filled) < len(first):
+            boxes[filled] = self.select(np.flatnonzero(filled)).boxes()
             return boxes
-        found = np.empty((len(heads), 2, len(self.shape)), np.int64)
-        width = self.shape[-1]
+        starts, width = self.starts, self.shape[-1]
         # Widths are powers of two more often than not, and masking bits costs a third of dividing.
-        columns = self.starts & (width - 1) if width & (width - 1) == 0 else self.starts % width
-        found[:, 0, -1] = np.minimum.reduceat(columns, heads)
+        columns = starts & (width - 1) if width & (width - 1) == 0 else starts % width
+        boxes[:, 0, -1] = np.minimum.reduceat(columns, first)
         columns += self.lengths
-        found[:, 1, -1] = np.maximum.reduceat(columns, heads)
+        boxes[:, 1, -1] = np.maximum.reduceat(columns, first)
         if len(self.shape) == 3:
-            rows = self.starts // width % self.shape[1]
-            found[:, 0, 1] = np.minimum.reduceat(rows, heads)
-            found[:, 1, 1] = np.maximum.reduceat(rows, heads) + 1
+            rows = starts // width % self.shape[1]
+            boxes[:, 0, 1] = np.minimum.reduceat(rows, first)
+            boxes[:, 1, 1] = np.maximum.reduceat(rows, first) + 1
         # Runs are sorted, so the first axis needs the ends of each mask only.
         stride = math.prod(self.shape[1:])
-        found[:, 0, 0] = self.starts[heads] // stride
-        found[:, 1, 0] = self.starts[tails] // stride + 1
-        boxes[filled] = found
+        boxes[:, 0, 0] = starts[first]
+        boxes[:, 1, 0] = starts[behind - 1] + stride
+        boxes[:, :, 0] //= stride
         return boxes
 
     def intersections(self, other: "Masks") -> Integers:

@@ -136,13 +136,14 @@ def test_operation(sixty: Masks, sixty_coco: list[Any], operation: str, benchmar
 
 
 def test_boxes(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any) -> None:
-    """Theirs are one pass in C over the runs, ours a few in numpy: alone they reach about four times, not five."""
+    """Theirs are one pass in C over the runs of each mask, ours a few in numpy over all of them at once."""
     boxes = benchmark(sixty.boxes)
     corner_and_size = np.concatenate([boxes[:, 0, ::-1], (boxes[:, 1] - boxes[:, 0])[:, ::-1]], axis=1)
     np.testing.assert_array_equal(corner_and_size, coco.toBbox(sixty_coco))
-    ratio = fastest(lambda: coco.toBbox(sixty_coco)) / fastest(sixty.boxes)
+    # Ours take 12 microseconds: of many calls one is not disturbed.
+    ratio = fastest(lambda: coco.toBbox(sixty_coco), 2000) / fastest(sixty.boxes, 2000)
     benchmark.extra_info.update(times_faster=ratio)
-    assert ratio >= 3, ratio
+    assert ratio >= TIMES_FASTER, ratio
 
 
 def test_operations_together(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any) -> None:
