@@ -1,4 +1,4 @@
-"""Generated masks are brought to the grain of the truth, then tidied.
+"""Generated masks are tidied and brought to the grain of the truth.
 
 Section 3.2 of the IMed-361M paper, "Quality control and granularity management". The paper speaks of one generated
 label map; here generated masks may overlap and nest, so a truth mask does not replace all that lies under it. One of
@@ -25,9 +25,10 @@ def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) ->
     """Generated masks, corrected by the truth.
 
     Truth of several components replaces every generated mask of which it covers more than half. Truth of a single
-    component lends its name to a generated mask whose bounding box overlaps its own by more than ``box_overlap``
-    (intersection over union); where there is none, it replaces the generated masks that are versions of it.
-    Masks from the truth have score and stability 1.
+    component replaces the generated masks that are versions of it, unless there is a generated mask whose bounding box
+    overlaps its own by more than ``box_overlap`` (intersection over union) and that stands for no other truth. Of such
+    masks the most alike takes the truth's name, if it is a version of it: a ring and the disc that fills it have one
+    box. Masks from the truth have score and stability 1.
 
     Args:
         proposals: (n) generated masks of one picture.
@@ -39,18 +40,20 @@ def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) ->
     shared = proposals.intersections(truth)
     areas = proposals.areas()[:, None]
     covered = shared > COVERED * areas
-    same = shared > SAME * (areas + truth.areas()[None] - shared)
+    alike = shared / np.maximum(areas + truth.areas()[None] - shared, 1)
     boxes = box_overlaps(proposals.boxes().reshape(-1, 4), truth.boxes().reshape(-1, 4))
     kept = np.ones(len(proposals), np.bool_)
     names: dict[int, str] = {}
     added = []
     for index, info in enumerate(truth.infos):
         single = _components(truth.decode(index)) == 1
-        best = int(boxes[:, index].argmax()) if single and len(proposals) else -1
-        if best >= 0 and boxes[best, index] > box_overlap:
-            names[best] = info.target
+        fitting = [i for i in np.flatnonzero(boxes[:, index] > box_overlap).tolist() if i not in names]
+        if single and fitting:
+            best = max(fitting, key=lambda i: alike[i, index])
+            if alike[best, index] > SAME:
+                names[best] = info.target
             continue
-        kept &= ~(same if single else covered)[:, index]
+        kept &= ~(alike[:, index] > SAME if single else covered[:, index])
         added.append(index)
     # A mask that stands for one truth stays, even if another truth would replace it.
     kept[list(names)] = True

@@ -23,6 +23,25 @@ def test_a_region_whose_box_fits_the_truth_stays_and_takes_its_name() -> None:
     assert np.array_equal(corrected[0], region)
 
 
+def test_a_region_stands_for_one_truth_only() -> None:
+    whole = square(slice(10, 50), slice(10, 50))
+    ring = whole & ~square(slice(12, 48), slice(12, 48))
+    truth = Masks.from_dense([whole, ring], [MaskInfo("left ventricle"), MaskInfo("left myocardium")])
+    corrected = correct(generated(whole), truth)
+    assert [info.target for info in corrected.infos] == ["left myocardium", "left ventricle"]
+    assert np.array_equal(corrected[0], ring)
+    assert np.array_equal(corrected[1], whole)
+
+
+def test_of_regions_that_fit_the_box_the_most_alike_takes_the_name() -> None:
+    whole = square(slice(10, 50), slice(10, 50))
+    ring = whole & ~square(slice(12, 48), slice(12, 48))
+    truth = Masks.from_dense([ring], [MaskInfo("left myocardium")])
+    assert [info.target for info in correct(generated(whole, ring), truth).infos] == ["", "left myocardium"]
+    # Alone, the disc stays as the paper's rule has it; it is no myocardium.
+    assert [(info.target, info.score) for info in correct(generated(whole), truth).infos] == [("", 0.9)]
+
+
 def test_a_region_whose_box_does_not_fit_is_replaced_by_the_truth() -> None:
     truth = Masks.from_dense([square(slice(10, 50), slice(10, 50))], [MaskInfo("liver")])
     part = square(slice(10, 40), slice(10, 50))
