@@ -59,6 +59,10 @@ class MissingWeights(ImedbenchError):
     """A checkpoint that is not on this machine, or is not the one its card names."""
 
 
+class Unavailable(ImedbenchError):
+    """Something that was asked for and cannot be had here: a device, a scheduler, a folder to write in."""
+
+
 def printable(path: Path | str) -> str:
     """The path as text that any terminal can show: undecodable bytes appear as escapes."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

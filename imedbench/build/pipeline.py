@@ -5,11 +5,10 @@ order and appears in the store at once. So a build may be killed at any time, an
 number of workers or the order in which they finish.
 """
 
-import contextlib
 import itertools
 import json
-import logging
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -33,27 +32,12 @@ from imedbench.build.plan import (
 from imedbench.build.splits import surplus
 from imedbench.build.staging import Piece, save_piece
 from imedbench.build.tasks import WORK, BuildSettings, Task, assemble, notes_path, piece_path, run_task
-from imedbench.errors import BadStore
+from imedbench.errors import Unavailable
 from imedbench.store import Store, StoreInfo, create_store, finish_store, finished_parts, part_cases
+from imedbench.workers import Workers, alone, connect
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-
-
-WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": 2**32, "MALLOC_MMAP_MAX_": 0}
-"""Memory stays with the workers between batches. Dask's own choice hands it back to the system at once, and a network
-then spends two fifths of its time on page faults (measured with lite-medsam: 14.8 s an image instead of 8.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Where tasks run."""
-
-    count: int = 1
-    """Processes on this machine; 0 works in this one."""
-    scheduler: str = ""
-    """Address of a running dask scheduler; empty for a cluster of ``count`` processes on this machine."""
-    device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +73,52 @@ def build_store(
 
     Raises:
         BadStore: ``out`` holds a store that was begun with other recipes or settings.
+        Unavailable: ``out`` holds other files, cannot be written, or is being written by another build.
         BadRecipe: the sources cannot share a store.
+        MissingWeights: the model's checkpoint is not here and cannot be fetched.
+        Unavailable: the device or the scheduler is not there.
     """
     workers = workers or Workers()
     check_sources(sources)
+    _check_crew(settings, workers)
     digest = digest_of(sources, asdict(settings))
-    with _alone(out):
-        earlier = load_parts(out / WORK / "plan.json", digest)
+    with alone(out, WORK, "build"):
+        earlier = load_parts(out / WORK / "plan.json", digest) if _begun(out) else []
         plan = make_plan(_counted(survey(sources), progress), earlier)
         create_store(out, _info(sources, settings))
         save_plan(out / WORK / "plan.json", plan, digest)
         done = finished_parts(out)
         missing = [part for part in plan.parts if part.number not in done]
         if missing:
-            with _client(workers, out / WORK / "workers") as client:
+            with connect(workers, out / WORK / "workers") as client:
                 _Crew(client, plan, _Job(tuple(sources), out, settings, workers, progress)).run(missing)
         problems = _finish(out, plan, sources, settings)
         return BuildSummary(out, _report(out, progress), problems)
 
 
-@contextlib.contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keeps a second build away from the same store; a killed build holds nothing back."""
-    import fcntl
+def _begun(out: Path) -> bool:
+    """Whether anything was finished here that other recipes or settings would contradict."""
+    return bool(finished_parts(out)) or any((out / WORK).glob("*/*.npz"))
 
-    (out / WORK).mkdir(parents=True, exist_ok=True)
-    with (out / WORK / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as busy:
-            message = f"{out}: another build is writing this store; wait for it, or choose another --out."
-            raise BadStore(message) from busy
-        yield
+
+def _check_crew(settings: BuildSettings, workers: Workers) -> None:
+    """Refuses at once what every worker would refuse later; what is to be downloaded is fetched once.
+
+    Machines behind a scheduler have devices and files of their own, and answer for themselves.
+    """
+    from imedbench import catalog
+    from imedbench.models.load import find_device
+    from imedbench.models.weights import find_weights
+
+    if workers.scheduler:
+        if not re.search(r"://|:\d+$", workers.scheduler):
+            message = f"{workers.scheduler}: is no address of a scheduler; give one such as tcp://host:8786."
+            raise Unavailable(message)
+        return
+    find_device(workers.device)
+    proposals = settings.proposals
+    if proposals is not None:
+        find_weights(catalog.card(proposals.model), Path(proposals.checkpoint) if proposals.checkpoint else None)
 
 
 class _Crew:
@@ -286,28 +284,3 @@ def _counted(found: Iterator[Any], progress: Callable[[Progress], None]) -> Iter
         problems += not isinstance(study, Found)
         progress(Progress("survey", number, 0, problems))
         yield study
-
-
-@contextlib.contextmanager
-def _client(workers: Workers, folder: Path) -> Iterator["Client"]:
-    """A client of the scheduler that was named, or of a cluster made for this build."""
-    import dask
-    from distributed import Client, LocalCluster
-
-    if workers.scheduler:
-        with Client(workers.scheduler, set_as_default=False) as client:
-            yield client
-        return
-    with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
-        LocalCluster(
-            n_workers=max(1, workers.count),
-            threads_per_worker=1,
-            processes=workers.count > 0,
-            dashboard_address="127.0.0.1:0",
-            local_directory=str(folder),
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client

@@ -34,7 +34,9 @@ def build(
     ] = Interactive.AUTO,
     model: Annotated[str, typer.Option(help="Model that generates interactive masks.")] = "lite-medsam",
     checkpoint: Annotated[Path | None, typer.Option(help="Weights of the model, where not the catalogue's.")] = None,
-    least_score: Annotated[float | None, typer.Option(help="Least predicted IoU of a generated mask.")] = None,
+    least_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least predicted IoU of a generated mask.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.")] = 2,
     scheduler: Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -45,11 +47,15 @@ def build(
     Interrupted builds go on where they stopped: repeat the command. Exit code 3 means that the store is finished but
     some studies could not be used; they are listed here and in the store's report.
     """
-    from imedbench.build.pipeline import Workers, build_store
+    from imedbench.build.pipeline import build_store
     from imedbench.build.tasks import BuildSettings
     from imedbench.cli.screen import building, print_estimate, print_summary
+    from imedbench.workers import Workers
 
     sources = _sources(source, recipe or [])
+    if interactive is Interactive.PUBLISHED and not any(one.recipe.interactive for one in sources):
+        message = "no recipe here has interactive masks (its field `interactive`); let them be generated, or take none."
+        raise typer.BadParameter(message)
     settings = BuildSettings(
         name=out.stem,
         proposals=_proposals(interactive, model, checkpoint, least_score),

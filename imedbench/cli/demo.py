@@ -15,10 +15,10 @@ def demo(
 
     One study is broken on purpose, to show what becomes of such.
     """
-    from imedbench.build.pipeline import Workers
     from imedbench.cli.screen import building, print_place
     from imedbench.cli.stats import stats
     from imedbench.demo.run import run_demo
+    from imedbench.workers import Workers
 
     with building() as progress:
         summary = run_demo(out, small=small, workers=Workers(workers), progress=progress)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from imedbench.build.pipeline import BuildSummary, Progress, Workers, build_store
+from imedbench.build.pipeline import BuildSummary, Progress, build_store
 from imedbench.build.plan import Source
 from imedbench.build.proposals import settings_for
 from imedbench.build.tasks import BuildSettings
 from imedbench.demo.raw import write_raw
+from imedbench.workers import Workers
 
 MODEL = "lite-medsam"
 BOXES = 128

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from imedbench import catalog
+from imedbench.errors import Unavailable, UnknownName
 from imedbench.models.base import Model
 from imedbench.models.weights import find_weights
 
@@ -18,17 +19,34 @@ def load(name: str, checkpoint: Path | None = None, device: str = "auto") -> Mod
     Raises:
         UnknownName: no model has this name.
         MissingWeights: its checkpoint is not here and cannot be fetched.
+        Unavailable: the device is not there.
     """
     card = catalog.card(name)
     weights = find_weights(card, checkpoint)
     loader = catalog.resolve("loader", {name: card.loader}, name)
-    model: Model = loader(card, weights, _device(device))
+    model: Model = loader(card, weights, find_device(device))
     return model
 
 
-def _device(name: str) -> str:
-    if name != "auto":
+def find_device(name: str) -> str:
+    """The device of this name as torch calls it; for ``auto`` the first GPU, or the CPU where there is none.
+
+    Raises:
+        UnknownName: torch knows no such device.
+        Unavailable: it is a GPU, and this machine has none that torch can use.
+    """
+    if name == "cpu":
         return name
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        what = "device"
+        raise UnknownName(what, name, ("auto", "cpu", "cuda")) from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        message = f"device {name}: torch finds no GPU here; name another with --device, or leave it to auto."
+        raise Unavailable(message)
+    return name

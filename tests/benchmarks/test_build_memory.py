@@ -14,7 +14,8 @@ CODE = """
 import resource, sys
 from pathlib import Path
 from typing import Any
-from imedbench.build.pipeline import Workers, build_store
+from imedbench.build.pipeline import build_store
+from imedbench.workers import Workers
 from imedbench.build.plan import Source
 from imedbench.build.tasks import BuildSettings
 from imedbench.recipe import Recipe

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from imedbench.build.estimate import estimate
-from imedbench.build.pipeline import Workers, build_store
+from imedbench.build.pipeline import build_store
 from imedbench.build.plan import Source
 from imedbench.build.tasks import BuildSettings
 from imedbench.recipe import Recipe
+from imedbench.workers import Workers
 
 RECIPE = Recipe.model_validate(
     {

@@ -10,12 +10,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from imedbench.build.pipeline import Progress, Workers, build_store
+from imedbench.build.pipeline import Progress, build_store
 from imedbench.build.plan import Source
+from imedbench.build.proposals import settings_for
 from imedbench.build.tasks import WORK, BuildSettings
-from imedbench.errors import BadStore
+from imedbench.errors import BadStore, ImedbenchError, MissingWeights, Unavailable, UnknownName
 from imedbench.recipe import Recipe, SplitRule
 from imedbench.store import Store
+from imedbench.workers import Workers
 
 RECIPE = """
 name: torso
@@ -142,6 +144,57 @@ def test_no_patient_is_on_two_sides(raw: Path, tmp_path: Path) -> None:
     assert {"train", "test"} == set.union(*sides.values())
 
 
+def test_what_no_build_made_is_left_alone(raw: Path, tmp_path: Path) -> None:
+    thesis = tmp_path / "occupied" / "thesis.docx"
+    thesis.parent.mkdir()
+    thesis.write_text("dear")
+    with pytest.raises(Unavailable, match="holds other files and no build"):
+        build(raw, thesis.parent)
+    assert [path.name for path in thesis.parent.iterdir()] == ["thesis.docx"]
+    with pytest.raises(Unavailable, match="nothing can be written here"):
+        build(raw, thesis)
+
+
+def test_an_empty_folder_will_do(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    build(raw, tmp_path / "store")
+    assert (tmp_path / "store" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("workers", "checkpoint", "error"),
+    [
+        (Workers(0, device="tpu"), "", UnknownName),
+        (Workers(0), "nowhere.pth", MissingWeights),
+        (Workers(scheduler="banana"), "", Unavailable),
+    ],
+)
+def test_what_no_worker_could_do_is_refused_before_anything_is_written(
+    raw: Path, tmp_path: Path, workers: Workers, checkpoint: str, error: type[ImedbenchError]
+) -> None:
+    settings = BuildSettings("store", settings_for("lite-medsam", checkpoint))
+    with pytest.raises(error):
+        build_store([Source(raw, recipe(raw))], tmp_path / "store", settings, workers=workers)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_scheduler_that_is_not_there(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("distributed.Client", refuse)
+    with pytest.raises(Unavailable, match="no dask scheduler answers there"):
+        build_store(
+            [Source(raw, recipe(raw))],
+            tmp_path / "store",
+            BuildSettings("store", None),
+            workers=Workers(scheduler="tcp://127.0.0.1:1"),
+        )
+    # Nothing is done yet, so the next try may have other settings.
+    build(raw, tmp_path / "store", published=False)
+    assert len(Store.open(tmp_path / "store"))
+
+
 def test_another_setting_is_refused(raw: Path, tmp_path: Path) -> None:
     build(raw, tmp_path / "store")
     with pytest.raises(BadStore, match="begun with other recipes or settings"):
@@ -154,7 +207,7 @@ def test_a_second_build_of_the_same_store_is_refused(raw: Path, tmp_path: Path) 
     (tmp_path / "store" / WORK).mkdir(parents=True)
     with (tmp_path / "store" / WORK / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(BadStore, match="another build is writing"):
+        with pytest.raises(Unavailable, match="another build is writing"):
             build(raw, tmp_path / "store")
 
 

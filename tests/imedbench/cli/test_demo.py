@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from imedbench.build.pipeline import BuildSummary, Progress, Workers
+from imedbench.build.pipeline import BuildSummary, Progress
 from imedbench.cli import app
+from imedbench.workers import Workers
 
 
 def test_the_demo_prints_what_it_made_and_where_to_look(

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from imedbench.build.pipeline import Progress, Workers
+from imedbench.build.pipeline import Progress
 from imedbench.demo import run
 from imedbench.recipe import load_recipe
+from imedbench.workers import Workers
 
 
 def test_the_demo_builds_what_was_laid_out_with_a_model_that_needs_no_network(

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from imedbench.errors import MissingWeights, UnknownName
+from imedbench.errors import MissingWeights, Unavailable, UnknownName
 from imedbench.models import load
+from imedbench.models.load import find_device
 
 
 def test_loads_by_name() -> None:
@@ -29,3 +30,14 @@ def test_an_unknown_model_is_named() -> None:
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingWeights, match=r"none\.pth: there is no such file"):
         load("sam-vit-b", tmp_path / "none.pth")
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert (find_device("cpu"), find_device("auto")) == ("cpu", "cpu")
+    with pytest.raises(UnknownName, match="there is no device called 'tpu'; there are: auto, cpu, cuda"):
+        find_device("tpu")
+    with pytest.raises(Unavailable, match="torch finds no GPU here"):
+        find_device("cuda:1")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert (find_device("cuda:1"), find_device("auto")) == ("cuda:1", "cuda")
