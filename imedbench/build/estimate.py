@@ -6,12 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from imedbench.build.plan import Found, Plan, Source, check_sources, digest_of, load_parts, make_plan, planes_in, survey
+from imedbench.build.plan import (
+    IMAGES_PER_TASK,
+    Found,
+    Plan,
+    Source,
+    check_sources,
+    digest_of,
+    load_parts,
+    make_plan,
+    planes_in,
+    survey,
+)
 from imedbench.build.prepare import Preparation
 from imedbench.build.tasks import WORK, BuildSettings, load_model
 from imedbench.errors import BadInput
 from imedbench.layout import peek_study
 from imedbench.store import PartWriter, Record, StoreInfo, create_store, finished_parts
+from imedbench.store.format import part_path
 
 STUDIES = 3
 PLANES = 4
@@ -50,10 +62,12 @@ class Estimate:
 @dataclass(slots=True)
 class _Sample:
     pictures: int = 0
-    seconds: float = 0.0
+    picture_seconds: float = 0.0
     picture_bytes: int = 0
+    volume_seconds: float = 0.0
+    """To read volumes."""
     volume_bytes: int = 0
-    """Of stored volumes."""
+    """Of the same volumes in a store."""
     raw_bytes: int = 0
     """Of the same volumes, as voxels."""
 
@@ -70,17 +84,20 @@ def estimate(sources: Sequence[Source], out: Path, settings: BuildSettings, *, w
     done = finished_parts(out) if earlier else set()
     finished = sum(part.images for part in plan.parts if part.number in done)
     sample = _measure(list(plan.studies.values()), sources, settings)
-    per_picture = sample.seconds / max(1, sample.pictures)
-    raw = sum(found.nbytes for found in plan.studies.values() if found.planes)
+    volumes = [found for found in plan.studies.values() if found.planes]
+    raw, pictures = sum(found.nbytes for found in volumes) / max(1, sample.raw_bytes), max(1, sample.pictures)
+    # Each worker that has planes of a volume reads all of it.
+    reads = sum(found.nbytes * min(workers, -(-found.planes // IMAGES_PER_TASK)) for found in volumes)
+    reading = sample.volume_seconds * reads / max(1, sample.raw_bytes)
+    seconds = (sample.picture_seconds / pictures * plan.images + reading) / workers
     return Estimate(
         sources=tuple(_source_rows(plan, sources)),
         problems=tuple(plan.problems),
         finished=finished,
         sampled=sample.pictures,
-        seconds=per_picture * (plan.images - finished) / workers,
+        seconds=seconds * (1 - finished / max(1, plan.images)),
         workers=workers,
-        store_bytes=sample.picture_bytes / max(1, sample.pictures) * plan.images
-        + sample.volume_bytes / max(1, sample.raw_bytes) * raw,
+        store_bytes=sample.picture_bytes / pictures * plan.images + sample.volume_bytes * raw,
     )
 
 
@@ -101,25 +118,32 @@ def _measure(found: Sequence[Found], sources: Sequence[Source], settings: BuildS
         model = load_model(settings.proposals, "auto") if settings.proposals else None
         preparation = Preparation(source.recipe, settings.proposals, model, settings.published)
         try:
-            planes = planes_in(peek_study(study.study), source.recipe)
-            middle = max(0, len(planes) // 2 - PLANES // 2)
-            start = time.perf_counter()
-            records = preparation.records(study.study, planes[middle : middle + PLANES])
-            sample.seconds += time.perf_counter() - start
+            _prepare(preparation, study, sample)
         except BadInput:
             # The build itself will tell; a sample can do without.
             continue
-        pictures = [record for record in records if len(record.case.image.grid) == 2]
-        volumes = [record for record in records if len(record.case.image.grid) == 3]
-        sample.pictures += max(len(pictures), min(PLANES, study.images))
-        sample.picture_bytes += _stored(pictures)
-        sample.volume_bytes += _stored(volumes)
-        sample.raw_bytes += sum(record.case.image.voxels.nbytes for record in volumes)
     return sample
 
 
+def _prepare(preparation: Preparation, study: Found, sample: _Sample) -> None:
+    """Adds one study to the sample: a picture, or a volume and some planes from its middle."""
+    planes = planes_in(peek_study(study.study), preparation.recipe)
+    middle = max(0, len(planes) // 2 - PLANES // 2)
+    start = time.perf_counter()
+    if planes:
+        volume = preparation.records(study.study, [])
+        sample.volume_seconds += time.perf_counter() - start
+        sample.volume_bytes += _stored(volume)
+        sample.raw_bytes += study.nbytes
+        start = time.perf_counter()
+    records = preparation.records(study.study, planes[middle : middle + PLANES])
+    sample.picture_seconds += time.perf_counter() - start
+    sample.picture_bytes += _stored([record for record in records if len(record.case.image.grid) == 2])
+    sample.pictures += min(PLANES, study.images)
+
+
 def _stored(records: Sequence[Record]) -> int:
-    """Bytes that a part of these records takes."""
+    """Bytes that the arrays of these records take; the index of a few is all overhead."""
     if not records:
         return 0
     with tempfile.TemporaryDirectory(prefix="imedbench-") as folder:
@@ -128,4 +152,4 @@ def _stored(records: Sequence[Record]) -> int:
         with PartWriter(store, 0) as writer:
             for record in records:
                 writer.add(record)
-        return sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+        return sum(file.stat().st_size for file in part_path(store, 0).glob("*/*"))

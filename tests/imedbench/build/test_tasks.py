@@ -1,38 +1,20 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
 import pytest
 
 from imedbench.build.plan import Found, Part, Source, make_plan, survey
 from imedbench.build.staging import load_piece
 from imedbench.build.tasks import BuildSettings, Task, assemble, notes_path, piece_path, run_task
 from imedbench.errors import MissingWeights
-from imedbench.recipe import Recipe
 from imedbench.store import StoreInfo, create_store, finished_parts
 from imedbench.store.format import part_path
 
-RECIPE = Recipe.model_validate(
-    {
-        "name": "set",
-        "dimension": 3,
-        "images": "{study}.nii.gz",
-        "labels": [{"path": "labels/{study}.nii.gz", "names": {1: "liver"}}],
-    }
-)
-
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
-    raw = tmp_path / "raw"
-    (raw / "labels").mkdir(parents=True)
-    for name in "ab":
-        labels = np.zeros((20, 20, 6), np.uint8)
-        labels[5:15, 5:15] = 1
-        nib.save(nib.Nifti1Image(labels, np.eye(4)), raw / "labels" / f"{name}.nii.gz")
-        nib.save(nib.Nifti1Image(labels.astype(np.int16) * 50, np.eye(4)), raw / f"{name}.nii.gz")
-    return Source(raw, RECIPE)
+def source(make_source: Callable[..., Source]) -> Source:
+    return make_source("ab", (20, 20, 6))
 
 
 def begin(source: Source, out: Path) -> tuple[Part, list[Task]]:
