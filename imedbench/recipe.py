@@ -63,7 +63,8 @@ class Recipe(Strict):
     interactive: str = ""
     """Pattern of published interactive masks (one integer map an image), where the set has them."""
     patient: str = ""
-    """Regular expression with a group ``patient``, searched in the study's id; empty where each study is a patient."""
+    """Regular expression with a group ``patient``, searched in the study's id; empty where each study is a patient,
+    or DICOM headers say whose it is."""
     outside: tuple[str, ...] = ()
     """Names in this recipe that are known to be outside the vocabulary of targets."""
     instances: tuple[str, ...] = ()
@@ -207,7 +208,7 @@ def _sentence(error: "ErrorDetails") -> str:
         *above, name = error["loc"]
         known = _fields_at(above)
         near = get_close_matches(str(name), known, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(known))}"
+        hint = f"perhaps `{near[0]}` is meant" if near else f"there are {', '.join(sorted(known))}"
         return f"there is no field `{place}`; {hint}"
     if error["type"] == "missing":
         return f"the field `{place}` is missing; add it"

@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,10 @@ def _decoded(path: Path, dataset: Any, syntax: Any) -> Array:
 
     try:
         if _decoder(syntax):
-            pixels: Array = pixel_array(dataset)
+            with warnings.catch_warnings():
+                # Of padding behind the last pixel, which does no harm.
+                warnings.simplefilter("ignore", UserWarning)
+                pixels: Array = pixel_array(dataset)
             if dataset.PhotometricInterpretation == "PALETTE COLOR":
                 pixels = _eight_bits(apply_color_lut(pixels, dataset))
             return pixels

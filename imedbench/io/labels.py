@@ -6,7 +6,7 @@ voxel; a label without any mask at all is refused. A name that is empty marks a 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,11 @@ from imedbench.types import Array, Image
 
 ROUNDING = 1e-4
 """How far a label stored as scaled numbers may lie from a whole number."""
+LOSSY = (".jpg", ".jpeg")
+BLUR = 64
+"""How far JPEG may move a value."""
+BETWEEN = 0.05
+"""Share of the pixels that JPEG may leave between the two values of a mask."""
 LISTED = 10
 """Values that a sentence lists before it says how many more there are."""
 SHAPE_IN_NAME = re.compile(r"\((\d+(?:,\s*\d+)*),?\)")
@@ -170,13 +175,34 @@ def named_parts(
 
 
 def load_label(path: Path) -> Image:
-    """The label file as an image: palettes as numbers, of an .npz the array that is called a label."""
-    family = FAMILIES.get(suffix_of(path))
+    """The label file as an image: palettes as numbers, of an .npz the array that is called a label.
+
+    Raises:
+        BadInput: it cannot be read; or it is a JPEG of more than two values, which the format has blurred.
+    """
+    suffix = suffix_of(path)
+    family = FAMILIES.get(suffix)
+    if suffix in LOSSY:
+        return _cut(path, load(path))
     if family == "raster":
         return load(path, palette="index")
     if family == "arrays":
         return load(path, names=LABEL_NAMES)
     return load(path)
+
+
+def _cut(path: Path, label: Image) -> Image:
+    """The mask that a JPEG was made of, cut in the middle of its two values; a coloured one as it is."""
+    voxels = label.voxels
+    if voxels.ndim > 2:
+        if np.ptp(voxels, axis=-1).max() > BLUR:
+            return label
+        voxels = np.rint(voxels.mean(axis=-1)).astype(voxels.dtype)
+    peak = int(voxels.max())
+    if ((voxels > peak / 4) & (voxels < 3 * peak / 4)).mean() > BETWEEN or 0 < peak < 2 * BLUR:
+        fact = "is a label map in JPEG, which does not keep its values"
+        raise BadInput(path, fact, "take the original, in PNG for example")
+    return replace(label, voxels=(voxels > peak / 2) * np.uint8(255), channels=("",))
 
 
 def _single(path: Path, label: Image, image: Image) -> Array:

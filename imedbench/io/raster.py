@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def _opened(path: Path) -> Iterator["Picture"]:
         with warnings.catch_warnings(), reading(path, "image"), path.open("rb") as stream:
             # Pillow warns of large pictures; ours are checked against the file's size below.
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(stream) as source:
+            with _identified(path, stream) as source:
                 declared = source.width * source.height * len(source.getbands()) * _count(source)
                 check_size(path, declared, size, PACKED)
                 yield source
@@ -90,6 +90,15 @@ def _opened(path: Path) -> Iterator["Picture"]:
     except (SyntaxError, ValueError, struct.error) as problem:
         fact = f"is not an image that can be decoded ({clause(problem)})"
         raise BadInput(path, fact, "save it as PNG") from problem
+
+
+def _identified(path: Path, stream: IO[bytes]) -> "Picture":
+    import PIL.Image
+
+    try:
+        return PIL.Image.open(stream)
+    except PIL.UnidentifiedImageError as problem:
+        raise BadInput(path, "is not an image of a known format, whatever its name says", "save it as PNG") from problem
 
 
 def _count(source: "Picture") -> int:

@@ -18,6 +18,7 @@ LABEL_WORDS = re.compile(
 IMAGE_WORDS = ("image", "images", "img", "imgs", "im", "scan", "volume", "data", "orig", "original", "raw")
 SPLIT_FOLDERS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 ENDINGS = (".nii.gz",)
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 
 @dataclass(slots=True)
@@ -45,7 +46,11 @@ class Inventory:
     def labels(self) -> tuple[str, ...]:
         """The units whose path says that they are labels."""
         known = dict(self.dicom_labels)
-        return tuple(unit for unit in self.units if unit in known or says_label(unit))
+        said = [unit for unit in self.units if unit in known or says_label(unit)]
+        # images/organ_seg_1.png is no label where masks/organ_seg_1.png is there.
+        sure = {unit for unit in said if unit in known or says_label(folder_of(unit))}
+        twins = {stem_of(unit) for unit in sure}
+        return tuple(unit for unit in said if unit in sure or stem_of(unit) not in twins)
 
     @cached_property
     def images(self) -> tuple[str, ...]:
@@ -69,9 +74,7 @@ def take_stock(root: Path) -> Inventory:
     from imedbench.io.dicom_series import files_below
     from imedbench.io.images import FAMILIES, suffix_of
 
-    if not root.is_dir():
-        message = f"{printable(root)}: there is no such folder; give the one that holds the raw data."
-        raise BadRecipe(message)
+    check_folder(root)
     by_folder: dict[str, list[str]] = {}
     for path in files_below(root):
         folder, name = os.path.split(os.path.relpath(path, root))
@@ -91,9 +94,28 @@ def take_stock(root: Path) -> Inventory:
             units.append(f"{folder or '.'}/")
     files = tuple(sorted(_join(folder, name) for folder, names in by_folder.items() for name in names))
     if not units:
-        message = f"{printable(root)}: no file here can be read as an image; give the folder that holds the raw data."
+        packed = [name for name in files if name.lower().endswith(ARCHIVES)]
+        remedy = f"unpack {printable(packed[0])} first" if packed else "give the folder that holds the raw data"
+        message = f"{printable(root)}: no file here can be read as an image; {remedy}."
         raise BadRecipe(message)
     return Inventory(root, files, tuple(sorted(units)), tuple(dicom_labels))
+
+
+def check_folder(root: Path) -> None:
+    """Refuses what is no folder.
+
+    Raises:
+        BadRecipe: there is none of that name.
+    """
+    if root.is_dir():
+        return
+    if root.name.lower().endswith(ARCHIVES) and root.is_file():
+        message = f"{printable(root)}: is an archive; unpack it, and give the folder."
+    elif root.exists():
+        message = f"{printable(root)}: is a file; give the folder that it lies in."
+    else:
+        message = f"{printable(root)}: there is no such folder; give the one that holds the raw data."
+    raise BadRecipe(message)
 
 
 def says_label(path: str) -> bool:

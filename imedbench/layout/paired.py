@@ -63,7 +63,7 @@ def from_names(inventory: Inventory) -> Finding | None:
     if not inventory.labels or not inventory.images:
         return None
     owners = _owners(inventory.images, inventory.labels)
-    if owners is None:
+    if 2 * len(owners) <= len(inventory.labels):
         return None
     images: dict[Pattern, list[str]] = {}
     labels: dict[Pattern, list[str]] = {}
@@ -77,6 +77,10 @@ def from_names(inventory: Inventory) -> Finding | None:
     fields: dict[str, Any] = {"images": _channels(inventory, pattern), "labels": []}
     shared = "An image and its label share a name" if "{study}" in pattern else "There is one image, so all is its own"
     reasons = [f"{shared}: images {pattern}, labels {', '.join(labels)}."]
+    lost = [label for label in inventory.labels if label not in owners]
+    if lost:
+        shown = ", ".join(printable(label) for label in lost[:3]) + (", ..." if len(lost) > 3 else "")
+        reasons.append(f"No image belongs to {len(lost)} of {len(inventory.labels)} labels: {shown}.")
     for pattern, units in labels.items():
         described, why = _described(inventory, pattern, units)
         fields["labels"].append(described)
@@ -84,8 +88,8 @@ def from_names(inventory: Inventory) -> Finding | None:
     return Finding(fields, reasons)
 
 
-def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
-    """The image of each label and the study both are of; None where a label has none."""
+def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The image of each label that has one, and the study both are of."""
     if len(images) == 1 and not _same_study(images, labels):
         # One image only: all labels are of it, and no variable is needed.
         return dict.fromkeys(labels, (images[0], ""))
@@ -101,9 +105,8 @@ def _owners(images: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[str
             owners[label] = (studies[study], study)
             continue
         found = by_words.get(_bare(stem))
-        if found is None:
-            return None
-        owners[label] = (found[1], _common_text(stem_of(found[1]), stem))
+        if found is not None:
+            owners[label] = (found[1], _common_text(stem_of(found[1]), stem))
     return owners
 
 

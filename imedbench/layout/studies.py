@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imedbench.errors import BadInput, BadRecipe, printable
+from imedbench.layout.inventory import check_folder
 from imedbench.layout.pattern import Found, Tree, variables
 from imedbench.recipe import Recipe
 from imedbench.recipe_fields import Labels, ListedStudy
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 IDENTITY = ("patient", "session", "study")
 """The variables that say which study a file is of, outermost first."""
+NOBODY = re.compile(r"\W*|0+|anon(ymous|ymi[sz]ed)?|none|unknown|no.?id|patient", re.IGNORECASE)
+"""What anonymisers write for every patient's ID."""
 Key = tuple[str, ...]
 
 
@@ -83,9 +86,7 @@ def find_studies(source: Path, recipe: Recipe) -> Iterator[Study | Problem]:
     Raises:
         BadRecipe: the recipe does not fit the folder at all.
     """
-    if not source.is_dir():
-        message = f"{printable(source)}: there is no such folder; give the one that holds the raw data."
-        raise BadRecipe(message)
+    check_folder(source)
     tree = Tree(source)
     found = _listed(tree, recipe) if recipe.studies else _matched(tree, recipe)
     checked = list(_once(sorted(found, key=_name)))
@@ -217,7 +218,10 @@ def _study(tree: Tree, recipe: Recipe, name: str, one: _Gathered) -> Iterator[St
     interactive = tree.root / one.interactive[0] if one.interactive else None
     labels = tuple(sorted(one.labels, key=lambda label: (label.source, label.path)))
     study = Study(name, owner, images, labels, interactive)
-    yield from _series(study) if next(iter(recipe.images.values())).endswith("/") else [study]
+    if next(iter(recipe.images.values())).endswith("/"):
+        yield from _series(study, told=bool(recipe.patient) or "patient" in one.values)
+    else:
+        yield study
 
 
 def _fault(recipe: Recipe, one: _Gathered) -> tuple[str, str] | None:
@@ -262,8 +266,11 @@ def _patient(recipe: Recipe, study: str, patient: str) -> str | None:
     return found["patient"] if found else None
 
 
-def _series(study: Study) -> Iterator[Study | Problem]:
-    """The study of a DICOM folder; where it holds several series, one study for each."""
+def _series(study: Study, *, told: bool) -> Iterator[Study | Problem]:
+    """The study of a DICOM folder; where it holds several series, one study for each.
+
+    Unless the recipe has told whose it is, the header does: two scans of a patient must not part.
+    """
     from imedbench.io import series_in
 
     folder = study.images[0]
@@ -273,15 +280,18 @@ def _series(study: Study) -> Iterator[Study | Problem]:
         yield Problem(study.id, printable(folder), str(problem))
         return
     scans = [series for series in found if not series.localizer] or found
+    owners = set() if told else {one.patient_id for one in scans if not NOBODY.fullmatch(one.patient_id)}
+    owner = next(iter(owners)) if len(owners) == 1 else ""
     if len(scans) < 2:
         # An empty folder is refused by the reader, which knows best what to say.
-        yield study
+        yield replace(study, patient=owner) if owner else study
         return
     homes = [{path.parent for path in series.paths} for series in scans]
     for series, home in zip(scans, homes, strict=True):
         # The end of the UID tells series of one description apart, and stays when others are added.
         said = re.sub(r"\W+", "-", series.description).strip("-").lower() or "series"
-        part = replace(study, id=f"{study.id}_{said}_{series.uid[-8:]}".rstrip("_"))
+        patient = owner or (series.patient_id if series.patient_id in owners else study.patient)
+        part = replace(study, patient=patient, id=f"{study.id}_{said}_{series.uid[-8:]}".rstrip("_"))
         if len(home) == 1 and sum(home == other for other in homes) == 1:
             yield replace(part, images=(next(iter(home)),))
         else:

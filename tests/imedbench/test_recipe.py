@@ -41,9 +41,12 @@ def test_one_image_pattern_is_one_unnamed_channel() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"lables": []}, r"mine.yaml: there is no field `lables`; did you mean `labels`\?"),
-        ({"slices": {"axis": [0]}}, r"no field `slices.axis`; did you mean `axes`\?"),
-        ({"labels": [{"path": "x", "encodings": "map"}]}, r"no field `labels.0.encodings`; did you mean `encoding`\?"),
+        ({"lables": []}, r"mine.yaml: there is no field `lables`; perhaps `labels` is meant\."),
+        ({"slices": {"axis": [0]}}, r"no field `slices.axis`; perhaps `axes` is meant\."),
+        (
+            {"labels": [{"path": "x", "encodings": "map"}]},
+            r"no field `labels.0.encodings`; perhaps `encoding` is meant\.",
+        ),
         ({"labels": [{"path": "x", "encoding": "mask"}]}, "`labels.0.encoding`: input should be 'map', 'files'"),
         ({"dimension": 4}, "`dimension`: input should be 2 or 3"),
         ({"name": "My Data"}, "`name`: lower-case letters"),

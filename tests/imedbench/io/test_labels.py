@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -51,6 +52,27 @@ def test_label_map(tmp_path: Path, image: Image, labels: np.ndarray, dtype: type
     assert masks.infos == (MaskInfo("liver"), MaskInfo("spleen"))
     assert np.array_equal(masks["liver"], labels == 1)
     assert np.array_equal(masks["spleen"], labels == 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_mask_saved_as_jpeg_is_cut_in_the_middle(tmp_path: Path, mode: str) -> None:
+    drawn = np.zeros((64, 80), np.uint8)
+    drawn[11:43, 21:70] = 255
+    PillowImage.fromarray(drawn).convert(mode).save(tmp_path / "mask.jpg", quality=50)
+    assert len(np.unique(np.asarray(PillowImage.open(tmp_path / "mask.jpg")))) > 2
+    PillowImage.fromarray(drawn).save(tmp_path / "image.png")
+    masks = read_mask_files([MaskFile(tmp_path / "mask.jpg", "polyp")], read_image(tmp_path / "image.png"))
+    assert np.array_equal(masks["polyp"], drawn > 0)
+
+
+def test_a_label_map_saved_as_jpeg_is_refused(tmp_path: Path, refused: Any) -> None:
+    steps = np.repeat(np.arange(0, 250, 50, dtype=np.uint8), 16)
+    for name, drawn in (("many.jpg", np.tile(steps, (64, 1))), ("low.jpg", np.tile(steps // 50, (64, 1)))):
+        PillowImage.fromarray(drawn).save(tmp_path / name)
+        PillowImage.fromarray(drawn).save(tmp_path / "image.png")
+        image = read_image(tmp_path / "image.png")
+        with refused(tmp_path / name, "is a label map in JPEG, which does not keep its values"):
+            read_label_map(tmp_path / name, image, {1: "liver"})
 
 
 def test_values_of_one_name_are_one_mask(tmp_path: Path, image: Image, labels: np.ndarray) -> None:

@@ -112,6 +112,12 @@ def test_pages_are_a_volume(tmp_path: Path, voxels: np.ndarray) -> None:
     assert header.dtype == image.voxels.dtype.name
 
 
+def test_what_is_no_picture_at_all(tmp_path: Path, refused: Any) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    with refused(tmp_path / "notes.png", "is not an image of a known format, whatever its name says"):
+        read(tmp_path / "notes.png")
+
+
 def test_pages_of_different_size(tmp_path: Path, refused: Any) -> None:
     small = PillowImage.fromarray(GREY8[:5])
     PillowImage.fromarray(GREY8).save(tmp_path / "a.tif", save_all=True, append_images=[small])

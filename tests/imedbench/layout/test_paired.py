@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imedbench.layout import Study, find_studies, infer_recipe, read_study
+from imedbench.layout import Problem, Study, find_studies, infer_recipe, read_study
 from imedbench.types import Array
 
 Put = Callable[..., Path]
@@ -32,6 +32,28 @@ def test_image_and_label_by_name(put: Put, source: Path, labels: Array, mask: Ar
     studies = [one for one in find_studies(source, recipe) if isinstance(one, Study)]
     assert [study.id for study in studies] == ["p01", "p02", "q2"]
     assert len(read_study(studies[0], recipe)[1]) == (1 if label.endswith(".png") else 2)
+
+
+def test_a_label_without_an_image_does_not_hide_the_others(put: Put, source: Path, mask: Array) -> None:
+    for study in ("a1", "a2", "a3"):
+        put(f"images/{study}.png")
+        put(f"masks/{study}.png", mask)
+    put("masks/b9.png", mask)
+    recipe, reasons = infer_recipe(source)
+    assert (recipe.images, recipe.labels[0].path) == ({"": "images/{study}.png"}, "masks/{study}.png")
+    assert "No image belongs to 1 of 4 labels: masks/b9.png." in reasons
+    assert [one.path for one in find_studies(source, recipe) if isinstance(one, Problem)] == [
+        str(source / "masks/b9.png")
+    ]
+
+
+def test_an_image_called_label_is_known_by_its_twin(put: Put, source: Path, mask: Array) -> None:
+    for study in ("a_seg", "unclear_label", "plain"):
+        put(f"images/{study}.png")
+        put(f"masks/{study}.png", mask)
+    recipe, _ = infer_recipe(source)
+    assert (recipe.images, recipe.labels[0].path) == ({"": "images/{study}.png"}, "masks/{study}.png")
+    assert len([one for one in find_studies(source, recipe) if isinstance(one, Study)]) == 3
 
 
 def test_masks_of_sa_med2d(put: Put, source: Path, mask: Array) -> None:

@@ -38,6 +38,8 @@ def test_missing_folder_and_wrong_folder_are_refused(source: Path) -> None:
     touch(source, "pictures/a.png")
     with pytest.raises(BadRecipe, match="no such folder"):
         list(find_studies(source / "nowhere", recipe()))
+    with pytest.raises(BadRecipe, match="is a file; give the folder that it lies in"):
+        list(find_studies(source / "pictures/a.png", recipe()))
     with pytest.raises(BadRecipe, match=r"finds no image here \(it looks for `images/\{study\}.png`\)"):
         list(find_studies(source, recipe()))
 
@@ -108,6 +110,39 @@ def test_patient_by_rule(source: Path) -> None:
     assert one.patient == two.patient == "ABD_001"
     assert isinstance(problem, Problem)
     assert "finds no patient in 'odd'" in problem.error
+
+
+def write_slice(path: Path, patient: str) -> None:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid()
+    dataset.SeriesInstanceUID, dataset.Modality, dataset.PatientID = generate_uid(), "CT", patient
+    dataset.Rows = dataset.Columns = 2
+    dataset.BitsAllocated, dataset.SamplesPerPixel, dataset.PixelData = 8, 1, bytes(4)
+    dataset["PixelData"].VR = "OB"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rule", "owners"),
+    [
+        ("{study}/", "", {"a": "P7", "b": "P7", "c": "c"}),
+        ("{study}/", "(?P<patient>.)", {"a": "a", "b": "b", "c": "c"}),
+        ("{patient}/", "", {"a": "a", "b": "b", "c": "c"}),
+    ],
+)
+def test_two_scans_of_a_patient_are_known_by_their_headers(
+    source: Path, pattern: str, rule: str, owners: dict[str, str]
+) -> None:
+    for folder, patient in (("a", "P7"), ("b", "P7"), ("c", "ANONYMOUS")):
+        write_slice(source / folder / "1", patient)
+    found = sound(source, recipe(images=pattern, labels=[], dimension=3, patient=rule))
+    assert {study.id: study.patient for study in found} == owners
 
 
 def test_patient_and_session_by_folder(source: Path) -> None:
