@@ -73,10 +73,10 @@ def build_store(
 
     Raises:
         BadStore: ``out`` holds a store that was begun with other recipes or settings.
-        Unavailable: ``out`` holds other files, cannot be written, or is being written by another build.
         BadRecipe: the sources cannot share a store.
         MissingWeights: the model's checkpoint is not here and cannot be fetched.
-        Unavailable: the device or the scheduler is not there.
+        Unavailable: the device or the scheduler is not there, or ``out`` holds other files, cannot be written, or is
+            being written by another build.
     """
     workers = workers or Workers()
     check_sources(sources)

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import typer
 
-from imedbench.errors import ImedbenchError
+from imedbench.errors import ImedbenchError, printable
 
 app = typer.Typer(
     name="imedbench",
@@ -30,4 +30,10 @@ def main() -> None:
         app()
     except ImedbenchError as problem:
         print(f"error: {problem}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as problem:
+        if problem.filename is None:
+            raise
+        place, reason = printable(str(problem.filename)), problem.strerror
+        print(f"error: {place}: {reason}; check the path, its permissions and the space left.", file=sys.stderr)
         sys.exit(1)

@@ -187,11 +187,11 @@ def test_a_scheduler_that_is_not_there(raw: Path, tmp_path: Path, monkeypatch: p
         build_store(
             [Source(raw, recipe(raw))],
             tmp_path / "store",
-            BuildSettings("store", None),
+            BuildSettings("another"),
             workers=Workers(scheduler="tcp://127.0.0.1:1"),
         )
     # Nothing is done yet, so the next try may have other settings.
-    build(raw, tmp_path / "store", published=False)
+    build(raw, tmp_path / "store")
     assert len(Store.open(tmp_path / "store"))
 
 

@@ -70,6 +70,26 @@ def test_recipes_and_sources_must_pair(raw: Path, tmp_path: Path) -> None:
     assert "1 --source but 2 --recipe" in said
 
 
+def test_published_masks_that_nobody_published(raw: Path, tmp_path: Path) -> None:
+    code, said = build(raw, tmp_path / "zarr", "--interactive", "published")
+    assert code == 2
+    assert "no recipe here has interactive masks" in said
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    arguments = ["imedbench", "view", str(tmp_path), "--out", str(tmp_path / "file" / "below")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path / 'file'}")
+    assert said.count("\n") == 1
+
+
 def test_an_error_is_one_line_and_exit_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
