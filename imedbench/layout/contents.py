@@ -14,6 +14,7 @@ from imedbench.targets import Vocabulary
 SAMPLED = 16
 """Label files that are read to learn the values in use."""
 FEW_VALUES = 64
+MOST_VALUES = 1024
 MODALITY_WORDS = {**{name: name for name in MODALITIES if name != "us"}, **MODALITY_SYNONYMS, "us": "us", "oct": "oct"}
 
 
@@ -67,7 +68,7 @@ def describe_labels(root: Path, units: Sequence[str], pattern: str) -> tuple[dic
     sample = [unit for unit in _spread(units) if _is_sound(root / unit)] or [units[0]]
     if all(names_within(root / unit) for unit in sample):
         return {"path": pattern}, [f"{pattern}: the files themselves name their values."]
-    found = [_present(root / unit) for unit in sample]
+    found = _values_of([root / unit for unit in sample])
     colours = set[str]().union(*(some for some, _ in found))
     values = set[int]().union(*(some for _, some in found))
     told = f"in {len(sample)} of {len(units)} files" if len(sample) < len(units) else f"in {len(units)} files"
@@ -109,6 +110,19 @@ def _is_sound(path: Path) -> bool:
     return True
 
 
+def _values_of(paths: Sequence[Path]) -> list[tuple[set[str], set[int]]]:
+    """What `_present` says of each; a label that is none is for the build to report, unless all are such."""
+    found, failure = [], None
+    for path in paths:
+        try:
+            found.append(_present(path))
+        except BadInput as problem:
+            failure = problem
+    if failure is not None and not found:
+        raise failure
+    return found
+
+
 def _present(path: Path) -> tuple[set[str], set[int]]:
     """The colours of a colour-coded picture, or the values of a label map."""
     import numpy as np
@@ -124,8 +138,10 @@ def _present(path: Path) -> tuple[set[str], set[int]]:
     if len(label.channels) > 1:
         voxels = voxels[..., 0]
     values = np.unique(voxels)
-    if (values != np.rint(values)).any() or len(values) > 1024:
-        fact = f"holds {len(values)} different values, which is no label map"
+    parts = values[values != np.rint(values)]
+    if len(parts) or len(values) > MOST_VALUES:
+        what = f"such as {parts[0]:g}" if len(parts) else "more than a label map has"
+        fact = f"holds {len(values)} different values, {what}, so it is no label map"
         raise BadInput(path, fact, "write a recipe that says what the labels are")
     return set(), {int(value) for value in values}
 

@@ -182,14 +182,10 @@ def test_a_scheduler_that_is_not_there(raw: Path, tmp_path: Path, monkeypatch: p
     def refuse(*_: object, **__: object) -> None:
         raise OSError
 
-    monkeypatch.setattr("distributed.Client", refuse)
-    with pytest.raises(Unavailable, match="no dask scheduler answers there"):
-        build_store(
-            [Source(raw, recipe(raw))],
-            tmp_path / "store",
-            BuildSettings("another"),
-            workers=Workers(scheduler="tcp://127.0.0.1:1"),
-        )
+    sources, settings = [Source(raw, recipe(raw))], BuildSettings("another")
+    with monkeypatch.context() as patch, pytest.raises(Unavailable, match="no dask scheduler answers there"):
+        patch.setattr("distributed.Client", refuse)
+        build_store(sources, tmp_path / "store", settings, workers=Workers(scheduler="tcp://127.0.0.1:1"))
     # Nothing is done yet, so the next try may have other settings.
     build(raw, tmp_path / "store")
     assert len(Store.open(tmp_path / "store"))

@@ -61,7 +61,7 @@ def test_picture_is_no_label(put: Put, source: Path) -> None:
     with pytest.raises(BadInput, match="colours, too many"):
         describe_labels(source, ["a_seg.png"], "{study}_seg.png")
     put("b_seg.nii", np.random.default_rng(0).normal(size=(5, 6, 7)).astype(np.float32))
-    with pytest.raises(BadInput, match="which is no label map"):
+    with pytest.raises(BadInput, match="so it is no label map"):
         describe_labels(source, ["b_seg.nii"], "{study}_seg.nii")
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imedbench.errors import BadInput
 from imedbench.layout import Problem, Study, find_studies, infer_recipe, read_study
 from imedbench.types import Array
 
@@ -45,6 +46,18 @@ def test_a_label_without_an_image_does_not_hide_the_others(put: Put, source: Pat
     assert [one.path for one in find_studies(source, recipe) if isinstance(one, Problem)] == [
         str(source / "masks/b9.png")
     ]
+
+
+def test_a_label_that_is_none_does_not_hide_the_others(put: Put, source: Path, labels: Array) -> None:
+    for study in ("a", "b", "c"):
+        put(f"images/{study}.nii.gz")
+        put(f"labels/{study}.nii.gz", labels if study != "b" else labels * np.float32(0.25))
+    recipe, _ = infer_recipe(source)
+    assert recipe.labels[0].names == {1: "label 1", 2: "label 2"}
+    for study in ("a", "c"):
+        put(f"labels/{study}.nii.gz", labels * np.float32(0.25))
+    with pytest.raises(BadInput, match=r"holds 3 different values, such as 0\.25, so it is no label map"):
+        infer_recipe(source)
 
 
 def test_an_image_called_label_is_known_by_its_twin(put: Put, source: Path, mask: Array) -> None:
