@@ -49,7 +49,7 @@ def build(
     """
     from imedbench.build.pipeline import build_store
     from imedbench.build.tasks import BuildSettings
-    from imedbench.cli.screen import building, print_estimate, print_summary
+    from imedbench.cli.screen import building, print_estimate, print_summary, resumable
     from imedbench.workers import Workers
 
     sources = _sources(source, recipe or [])
@@ -66,7 +66,7 @@ def build(
 
         print_estimate(estimate(sources, out, settings, workers=max(1, workers)))
         return
-    with building() as progress:
+    with building() as progress, resumable():
         crew = Workers(workers, scheduler, device)
         summary = build_store(sources, out, settings, workers=crew, progress=progress)
     print_summary(summary)

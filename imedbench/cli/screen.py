@@ -63,6 +63,16 @@ def building() -> "Iterator[Callable[[Progress], None]]":
         yield move
 
 
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Says on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Interrupted; the same command goes on from here.")
+        raise
+
+
 def print_inference(folder: Path, recipe: "Recipe", reasons: list[str]) -> None:
     """What was inferred of a folder without a recipe, and from what."""
     console.print(f"[bold]{escape(str(folder))}[/]: no recipe given, so this is inferred ([bold]{recipe.name}[/]):")
@@ -79,7 +89,22 @@ def print_summary(summary: "BuildSummary") -> None:
         console.print(f"  {problem['error']}", markup=False, soft_wrap=True)
     if len(summary.problems) > 20:
         console.print(f"  ... and {len(summary.problems) - 20:,} more, all in the report")
+    print_contents(summary.store)
     print_place(summary)
+
+
+def print_contents(path: Path) -> None:
+    """How much a finished store holds."""
+    from imedbench.report.statistics import summarise
+    from imedbench.store import Store
+
+    found = summarise(Store.open(path))
+    truth = found.truth if found.pictures else found.volume_truth
+    console.print(
+        f"{counted(found.pictures, 'picture')} and {counted(found.volumes, 'volume')} of "
+        f"{counted(found.patients, 'patient')}; {counted(truth, 'truth mask')}, "
+        f"{counted(found.interactive, 'interactive mask')}"
+    )
 
 
 def print_place(summary: "BuildSummary") -> None:

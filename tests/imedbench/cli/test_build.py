@@ -41,6 +41,7 @@ def test_without_a_recipe_it_says_what_it_inferred(raw: Path, tmp_path: Path) ->
     assert code == 0
     assert "no recipe given, so this is inferred" in said
     assert "report.html" in said
+    assert "8 pictures and 2 volumes of 2 patients; 8 truth masks, 0 interactive masks" in said
     assert len(Store.open(tmp_path / "zarr")) == 10
     assert (tmp_path / "zarr" / "report.html").stat().st_size > 10_000
     assert (tmp_path / "zarr" / "croissant.json").exists()
@@ -68,6 +69,18 @@ def test_recipes_and_sources_must_pair(raw: Path, tmp_path: Path) -> None:
     code, said = build(raw, tmp_path / "zarr", "--recipe", "btcv", "--recipe", "btcv")
     assert code == 2
     assert "1 --source but 2 --recipe" in said
+
+
+def test_an_interrupted_build_says_that_nothing_is_lost(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("imedbench.build.pipeline.build_store", interrupt)
+    code, said = build(raw, tmp_path / "zarr")
+    assert code == 130
+    assert "the same command goes on from here" in said
 
 
 def test_published_masks_that_nobody_published(raw: Path, tmp_path: Path) -> None:
