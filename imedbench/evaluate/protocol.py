@@ -22,6 +22,9 @@ class Gate(Settings):
     metric: str
     """Label of a metric of the same protocol that stands before the gated one."""
     above: float
+    over: Literal["target", "case"] = "target"
+    """What has to be high enough: the target's own value, or the mean over all targets of its case under the same arm
+    and in the same turn (sessions that ended count with their last value, failed ones with the worst)."""
 
 
 class MetricSpec(Settings):
@@ -101,6 +104,8 @@ class Arm(Settings):
     turns: int = Field(default=1, ge=1)
     memory: Literal["all", "latest"] = "all"
     """Whether the model is given all prompts of the session so far, or those of the turn."""
+    kept: tuple[Kind, ...] = ()
+    """With ``latest``: kinds whose prompts of earlier turns are given all the same, before those of the turn."""
     feedback: bool = True
     """Whether the model is given its own last answer."""
     enough: float | None = None
@@ -112,7 +117,15 @@ class Arm(Settings):
         if (self.turns > 1) != bool(self.later):
             message = f"arm {self.name!r}: more than one turn needs `later`, and one turn has none"
             raise ValueError(message)
+        if self.kept and self.memory == "all":
+            message = f"arm {self.name!r}: `kept` says what is given besides the latest prompts; here all are"
+            raise ValueError(message)
         return self
+
+    @property
+    def perfect(self) -> bool:
+        """Whether no simulated user errs; a mean over imperfect prompts leaves such an arm out."""
+        return not any(user.imperfect for user in (*self.first, *self.later))
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -148,7 +161,10 @@ class Protocol(Settings):
                 message = f"two {kind} have the same name"
                 raise ValueError(message)
         wanted = [curve.of for curve in self.curves]
-        wanted += [metric.gate.metric for metric in self.metrics if metric.gate]
+        for place, metric in enumerate(self.metrics):
+            if metric.gate and metric.gate.metric not in labels[:place]:
+                message = f"{metric.label!r}: its gate must be a metric that stands before it"
+                raise ValueError(message)
         if missing := [label for label in wanted if label not in labels]:
             message = f"{missing[0]!r} is not a metric of this protocol; it has: {', '.join(labels)}"
             raise ValueError(message)
@@ -174,13 +190,22 @@ def load_protocol(name: str) -> Protocol:
         UnknownName: no protocol has this id, and there is no such file.
         BadProtocol: the file is not a protocol; the message names the field.
     """
+    return _parse(protocol_text(name), name if name in list_protocols() else printable(name))
+
+
+def protocol_text(name: str) -> bytes:
+    """The YAML of the protocol of this id, or of a file, unread.
+
+    Raises:
+        UnknownName: no protocol has this id, and there is no such file.
+    """
     if name in list_protocols():
-        return _parse(files("imedbench.evaluate").joinpath("protocols", f"{name}.yaml").read_bytes(), name)
+        return files("imedbench.evaluate").joinpath("protocols", f"{name}.yaml").read_bytes()
     path = Path(name)
     if not path.is_file():
         kind = "protocol"
         raise UnknownName(kind, name, list_protocols())
-    return _parse(path.read_bytes(), printable(path))
+    return path.read_bytes()
 
 
 def _parse(text: bytes, where: str) -> Protocol:
@@ -191,6 +216,9 @@ def _parse(text: bytes, where: str) -> Protocol:
         return Protocol.model_validate(written)
     except yaml.YAMLError as problem:
         message = f"{where}: is not YAML ({problem}); correct it."
+        raise BadProtocol(message) from problem
+    except UnknownName as problem:
+        message = f"{where}: {problem}."
         raise BadProtocol(message) from problem
     except ValidationError as problem:
         first = problem.errors()[0]

@@ -31,12 +31,12 @@ def schema(table: str) -> "pa.Schema":
         metric: a metric's or a curve's label; turn: 0 for a curve's value, which belongs to the whole session.
         value: NaN where the metric is not defined; a failed session has rows for all turns that it owed.
         seconds: the model's up to and with this turn.
-        failed: whether the value stands for an answer that never came (see `imedbench.metrics.summary`).
+        failed: whether the answer never came; then value is NaN, and `imedbench.metrics.summary` counts the worst.
+        voxels, fraction: of the truth; diagonal_mm: of the image, the worst that a distance can be.
     """
     import pyarrow as pa
 
-    text = pa.dictionary(pa.int32(), pa.string())
-    short, whole, long, real = pa.int16(), pa.int32(), pa.int64(), pa.float64()
+    text, short, whole, long, real = pa.string(), pa.int16(), pa.int32(), pa.int64(), pa.float64()
     session = {
         **dict.fromkeys(("dataset", "patient", "study", "case", "modality", "target", "group"), text),
         "instance": whole,
@@ -45,13 +45,21 @@ def schema(table: str) -> "pa.Schema":
     }
     columns = {
         "turns": session
-        | {"shape": pa.list_(whole), "spacing_mm": pa.list_(real), "given": pa.string()}
+        | {"shape": pa.list_(whole), "spacing_mm": pa.list_(real), "given": text}
         | {"starts": pa.list_(long), "lengths": pa.list_(whole), "model_score": pa.float32()}
         | dict.fromkeys(("seconds", "encode_seconds"), real)
         | dict.fromkeys(("clicks", "corners"), whole)
         | dict.fromkeys(("scribble_mm", "effort_s"), real)
-        | {"slices": whole, "error": pa.string()},
+        | {"slices": whole, "error": text},
         "scores": session
-        | {"voxels": long, "fraction": real, "metric": text, "value": real, "seconds": real, "failed": pa.bool_()},
+        | {
+            "voxels": long,
+            "fraction": real,
+            "diagonal_mm": real,
+            "metric": text,
+            "value": real,
+            "seconds": real,
+            "failed": pa.bool_(),
+        },
     }
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns[table].items()])

@@ -111,6 +111,10 @@ class Simulator(Settings, ABC):
         changed: dict[str, Any] = {"imperfect": (*self.imperfect, *imperfections)}
         return self.model_copy(update=changed)
 
+    def on_each_slice(self) -> "Simulator":
+        """The same user, but prompting each slice of a volume by itself; who speaks of the whole is not changed."""
+        return self
+
 
 AnySimulator = Annotated[
     SerializeAsAny[Simulator],

@@ -1,0 +1,145 @@
+"""A results folder: `run.json`, `turns.parquet` and `scores.parquet`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from imedbench.errors import BadResults, printable
+from imedbench.evaluate.protocol import Protocol
+from imedbench.evaluate.tables import FORMAT, schema
+from imedbench.masks import MaskInfo, Masks
+from imedbench.types import Mask
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RUN = "run.json"
+TABLES = ("turns", "scores")
+KEY = b"imedbench"
+"""Under which each table carries the id of its run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A finished run."""
+
+    path: Path
+    run: Mapping[str, Any]
+    """What was run on what, as in `run.json`."""
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Opens a results folder.
+
+        Raises:
+            BadResults: there is none, it is unfinished or damaged, or a newer version wrote it.
+        """
+        run = read_run(path)
+        if run is None:
+            message = f"{printable(path)}: there are no results here; name a folder that `imedbench eval` wrote."
+            raise BadResults(message)
+        if run["status"] != "finished":
+            message = f"{printable(path)}: this run is unfinished; repeat the command that began it."
+            raise BadResults(message)
+        return cls(path, run)
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """The protocol of the run, as it was then."""
+        return Protocol.model_validate(self.run["protocol"])
+
+    @cached_property
+    def turns(self) -> "pa.Table":
+        """What was asked and answered; `imedbench.evaluate.tables` names the columns."""
+        return self._table("turns")
+
+    @cached_property
+    def scores(self) -> "pa.Table":
+        """How good it was; `imedbench.evaluate.tables` names the columns."""
+        return self._table("scores")
+
+    @property
+    def data(self) -> Path:
+        """The store that was evaluated on, if it is still where it was."""
+        path: str = self.run["data"]["path"]
+        return (self.path / path).resolve()
+
+    def _table(self, name: str) -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path / f"{name}.parquet"
+        try:
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowInvalid) as problem:
+            message = f"{printable(path)}: cannot be read ({problem}); repeat the evaluation."
+            raise BadResults(message) from problem
+        if table.schema.metadata.get(KEY, b"").decode() != self.run["id"]:
+            message = f"{printable(path)}: belongs to another run than {RUN} beside it; repeat the evaluation."
+            raise BadResults(message)
+        return table.cast(schema(name))
+
+
+def read_run(path: Path) -> dict[str, Any] | None:
+    """What stands in the folder's `run.json`; None where there is none.
+
+    Raises:
+        BadResults: it is damaged, or a newer version wrote it.
+    """
+    try:
+        run: dict[str, Any] = json.loads((path / RUN).read_text(encoding="utf-8"))
+        written = int(run["format"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        message = f"{printable(path / RUN)}: cannot be read ({problem}); choose another folder."
+        raise BadResults(message) from problem
+    if written > FORMAT:
+        message = (
+            f"{printable(path)}: results of format {written}, and this version reads up to {FORMAT}; update imedbench."
+        )
+        raise BadResults(message)
+    return run
+
+
+def write_run(path: Path, run: Mapping[str, Any]) -> None:
+    """Writes `run.json` whole."""
+    partial = path / f".{RUN}.partial"
+    partial.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path / RUN)
+
+
+def guess_of(row: Mapping[str, Any]) -> Mask:
+    """The guess in a row of ``turns``."""
+    runs = Masks(
+        tuple(row["shape"]),
+        np.array([0, len(row["starts"])], np.int64),
+        np.asarray(row["starts"], np.int64),
+        np.asarray(row["lengths"], np.int64),
+        (MaskInfo(row["target"]),),
+    )
+    return runs.decode(0)
+
+
+def merge(pieces: Iterator[Path], target: Path, table: str, run: str) -> None:
+    """Joins pieces of a table, in order, into the file that a finished run has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = schema(table).with_metadata({KEY: run.encode()})
+    partial = target.with_name(f".{target.name}.partial")
+    with pq.ParquetWriter(partial, columns, compression="zstd") as writer:
+        waiting: list[pa.Table] = []
+        for piece in pieces:
+            waiting.append(pq.read_table(piece).cast(columns))
+            if sum(each.num_rows for each in waiting) >= 65_536:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting.clear()
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
+    partial.replace(target)

@@ -1,0 +1,337 @@
+"""A run: one model under one protocol on one store; resumable at the target, the same whoever does the work."""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imedbench import __version__, catalog
+from imedbench.errors import BadResults, Unavailable, printable
+from imedbench.evaluate.data import Subject, Subset, digest_of, subjects
+from imedbench.evaluate.protocol import Arm, Protocol, load_protocol
+from imedbench.evaluate.results import TABLES, Results, merge, read_run, write_run
+from imedbench.evaluate.tables import FORMAT
+from imedbench.evaluate.tasks import WORK, Across, Done, Job, Task, chunks_of, give_up, piece_path, run_task
+from imedbench.models.weights import find_weights, sha256
+from imedbench.prompts.sets import PromptSet, load_set
+from imedbench.store import Store
+from imedbench.workers import Workers, alone, connect
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    from imedbench.models.base import Card
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What a user may choose; all of it is written into the results."""
+
+    model: str
+    protocol: str = "single"
+    """Its id, or a YAML file."""
+    prompts: str = "perfect"
+    """A named set of imperfections, or a YAML file."""
+    checkpoint: str = ""
+    """Instead of the model's own weights."""
+    subset: Subset = field(default_factory=Subset)
+    across: Across = "box"
+    """How a 2-D model gets through a volume."""
+    batch: int = 32
+    """Sessions at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    done: int
+    total: int
+    """Targets."""
+    failed: int
+    """Sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended."""
+
+    results: Results
+    failed: int
+    """Sessions that did."""
+    skipped: tuple[str, ...]
+    """Arms of the protocol whose prompts the model does not take."""
+    notes: tuple[str, ...]
+
+
+def evaluate(
+    data: Path,
+    out: Path,
+    settings: RunSettings,
+    *,
+    workers: Workers | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> RunSummary:
+    """Runs a model under a protocol on a store, or goes on with a run that was begun.
+
+    Raises:
+        UnknownName: no model, protocol, set of prompts or target has the name.
+        Unavailable: the model takes none of the protocol's prompts; or ``out`` cannot be written.
+        BadStore: ``data`` is no finished store, or has nothing of what is to be evaluated.
+        BadResults: ``out`` holds another run, or one of a newer format.
+        MissingWeights: the model's checkpoint is not here and cannot be fetched.
+    """
+    workers = workers or Workers()
+    store = Store.open(data)
+    plan = _plan(store, settings)
+    _check_place(out, plan)
+    with alone(out, WORK, "evaluation"):
+        run = read_run(out)
+        if run is None or run["status"] != "finished":
+            run = _carry_out(plan, out, settings, workers=workers, progress=progress)
+    results = Results.open(out)
+    return RunSummary(results, run["failed"], tuple(run["skipped"]), tuple(run["notes"]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """Everything that decides the results."""
+
+    store: Store
+    protocol: Protocol
+    spoiled: PromptSet
+    card: "Card"
+    weights: str
+    """SHA-256; empty for a model without."""
+    arms: tuple[Arm, ...]
+    skipped: tuple[str, ...]
+    dimension: int
+    subjects: list[Subject]
+    record: dict[str, Any]
+    """What `run.json` says from the start."""
+
+
+def _plan(store: Store, settings: RunSettings) -> _Plan:
+    card = catalog.card(settings.model)
+    protocol, spoiled = load_protocol(settings.protocol), load_set(settings.prompts)
+    weights = find_weights(card, Path(settings.checkpoint) if settings.checkpoint else None)
+    checksum = "" if weights is None else sha256(weights)
+    dimension = _dimension(card, protocol, settings.subset)
+    arms, skipped = _arms(card, protocol, spoiled)
+    if dimension == 3 and 3 not in card.dimensions and settings.across == "slices":
+        arms = tuple(_each_slice(arm) for arm in arms)
+    asked = subjects(store, settings.subset, dimension)
+    plan = _Plan(store, protocol, spoiled, card, checksum, arms, skipped, dimension, asked, {})
+    plan.record.update(_record(plan, settings))
+    return plan
+
+
+def _arms(card: "Card", protocol: Protocol, spoiled: PromptSet) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+    """The arms that the model can be asked, their users spoiled; and the names of the others."""
+    taken = [arm for arm in protocol.arms if card.sees_truth or arm.kinds <= set(card.prompts)]
+    skipped = tuple(arm.name for arm in protocol.arms if arm not in taken)
+    if not taken:
+        asked = ", ".join(sorted(frozenset().union(*(arm.kinds for arm in protocol.arms))))
+        message = (
+            f"{card.name} takes {' and '.join(card.prompts)} prompts, and every arm of the protocol {protocol.id} asks "
+            f"for others too ({asked}); choose another --protocol or --model."
+        )
+        raise Unavailable(message)
+    return tuple(_spoil(arm, spoiled) for arm in taken), skipped
+
+
+def _spoil(arm: Arm, spoiled: PromptSet) -> Arm:
+    first = tuple(spoiled.spoil(user) for user in arm.first)
+    return arm.model_copy(update={"first": first, "later": tuple(spoiled.spoil(user) for user in arm.later)})
+
+
+def _each_slice(arm: Arm) -> Arm:
+    """The arm with users who prompt every slice by itself."""
+    first = tuple(user.on_each_slice() for user in arm.first)
+    return arm.model_copy(update={"first": first, "later": tuple(user.on_each_slice() for user in arm.later)})
+
+
+def _dimension(card: "Card", protocol: Protocol, subset: Subset) -> int:
+    """2 for pictures, 3 for volumes."""
+    if subset.on == "volumes" or (subset.on == "auto" and protocol.dimensions == (3,)):
+        return 3
+    if subset.on == "pictures" and 2 not in card.dimensions:
+        message = f"{card.name} takes volumes only; leave --on to auto."
+        raise Unavailable(message)
+    return 2 if 2 in card.dimensions and 2 in protocol.dimensions else 3
+
+
+def _record(plan: _Plan, settings: RunSettings) -> dict[str, Any]:
+    """What was run on what; its id is the digest of all that decides the results."""
+    decisive = {
+        "format": FORMAT,
+        "protocol_digest": plan.protocol.digest(),
+        "prompts_digest": plan.spoiled.digest(),
+        "model": plan.card.name,
+        "weights_sha256": plan.weights,
+        "data_digest": digest_of(plan.store),
+        "subset": asdict(settings.subset) | {"dimension": plan.dimension},
+        "across": settings.across if plan.dimension == 3 and 3 not in plan.card.dimensions else "",
+        "batch": settings.batch,
+    }
+    return decisive | {
+        "id": _digest(decisive),
+        "protocol": plan.protocol.model_dump(mode="json"),
+        "prompts": plan.spoiled.model_dump(mode="json"),
+        "card": asdict(plan.card),
+        "data": {
+            "name": plan.store.info.name,
+            "cases": len(plan.subjects),
+            "targets": sum(len(subject.masks) for subject in plan.subjects),
+        },
+        "skipped": list(plan.skipped),
+        "versions": _versions(),
+    }
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {"imedbench": __version__} | {name: version(name) for name in ("numpy", "torch", "scipy")}
+
+
+def _check_place(out: Path, plan: _Plan) -> None:
+    """Refuses a folder that holds another run; nothing in it is touched."""
+    there = read_run(out)
+    if there is None or there["id"] == plan.record["id"]:
+        return
+    names = ("protocol_digest", "prompts_digest", "model", "weights_sha256", "data_digest", "subset", "across", "batch")
+    other = [name.removesuffix("_digest") for name in names if there.get(name) != plan.record[name]]
+    message = f"{printable(out)}: holds a run with other {', '.join(other)}; choose another --out."
+    raise BadResults(message)
+
+
+def _carry_out(
+    plan: _Plan, out: Path, settings: RunSettings, *, workers: Workers, progress: Callable[[Progress], None]
+) -> dict[str, Any]:
+    """Runs what is missing and joins all pieces; returns what `run.json` says in the end."""
+    begun = {
+        "status": "running",
+        "started": _now(),
+        "device": workers.device,
+        "failed": 0,
+        "notes": [],
+    }
+    run = plan.record | begun
+    run["data"] |= {"path": os.path.relpath(plan.store.path.resolve(), out.resolve())}
+    write_run(out, run)
+    job = Job(
+        plan.store.path.resolve(),
+        out.resolve(),
+        plan.card.name,
+        settings.checkpoint,
+        workers.device,
+        plan.protocol,
+        plan.arms,
+        settings.across,
+        settings.batch,
+        max(1, (os.cpu_count() or 1) // max(1, workers.count)),
+    )
+    chunks = {subject.case: chunks_of(subject, plan.protocol, settings.batch) for subject in plan.subjects}
+    notes = _work(job, chunks, workers, progress)
+    for table in TABLES:
+        pieces = (
+            piece_path(job.out, case, number, table) for case, theirs in chunks.items() for number in range(len(theirs))
+        )
+        merge(pieces, out / f"{table}.parquet", table, run["id"])
+    run |= {"status": "finished", "finished": _now(), "notes": notes, "failed": _failed(out)}
+    write_run(out, run)
+    shutil.rmtree(out / WORK / "pieces", ignore_errors=True)
+    return run
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _failed(out: Path) -> int:
+    """Sessions that failed."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    errors = pq.read_table(out / "turns.parquet", columns=["error"])["error"]
+    count: int = pc.sum(pc.not_equal(errors, "")).as_py() or 0
+    return count
+
+
+def _work(
+    job: Job,
+    chunks: dict[str, list[tuple[int, ...]]],
+    workers: Workers,
+    progress: Callable[[Progress], None],
+) -> list[str]:
+    """Runs every chunk that has left no piece yet; returns what the user should know."""
+    total = sum(len(masks) for theirs in chunks.values() for masks in theirs)
+    tasks = list(_missing(job.out, chunks))
+    done = total - sum(len(masks) for task in tasks for _, masks in task.chunks)
+    failed = 0
+    notes: list[str] = []
+    progress(Progress(done, total, failed))
+    if not tasks:
+        return notes
+    with connect(workers, job.out / WORK / "workers") as client:
+        for outcome in _outcomes(client, job, tasks):
+            done += outcome.targets
+            failed += outcome.failed
+            notes += outcome.notes
+            progress(Progress(done, total, failed))
+    return list(dict.fromkeys(notes))
+
+
+def _missing(out: Path, chunks: dict[str, list[tuple[int, ...]]]) -> Iterator[Task]:
+    for case, theirs in chunks.items():
+        left = tuple(
+            (number, masks)
+            for number, masks in enumerate(theirs)
+            if not piece_path(out, case, number, TABLES[-1]).exists()
+        )
+        if left:
+            yield Task(case, left)
+
+
+def _outcomes(client: "Client", job: Job, tasks: Sequence[Task]) -> Iterator[Done]:
+    """Runs the tasks, a window of them at a time."""
+    from distributed import as_completed
+
+    shared = client.scatter(job, broadcast=True, hash=False)
+    waiting = iter(tasks)
+    running = as_completed([], loop=client.loop)
+    asked: dict[str, Task] = {}
+
+    def submit(task: Task) -> None:
+        future = client.submit(run_task, shared, task, key=f"evaluate-{len(asked):07d}", pure=False)
+        asked[str(future.key)] = task
+        running.add(future)
+
+    for task in itertools.islice(waiting, 3 * max(1, sum(client.nthreads().values()))):
+        submit(task)
+    for future in running:
+        yield _outcome(future, job, asked[str(future.key)])
+        for task in itertools.islice(waiting, 1):
+            submit(task)
+
+
+def _outcome(future: "Future[Any]", job: Job, task: Task) -> Done:
+    """What became of a task; where it kills every worker that takes it, its sessions have failed."""
+    from distributed import KilledWorker
+
+    try:
+        done: Done = future.result()
+    except KilledWorker:
+        return give_up(job, task, "the worker process died of it several times (out of memory, most likely)")
+    return done

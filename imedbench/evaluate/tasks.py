@@ -1,0 +1,199 @@
+"""What a worker does: one case, all its targets under all arms of a protocol."""
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+from imedbench import catalog
+from imedbench.evaluate.data import Subject
+from imedbench.evaluate.guard import Guard
+from imedbench.evaluate.loop import Dialogue, Goal, interact
+from imedbench.evaluate.protocol import Arm, Protocol
+from imedbench.evaluate.scoring import Identity, Row, Scorer, gate_cases, score_rows, turn_rows
+from imedbench.evaluate.tables import schema
+from imedbench.models.base import Model, Session
+from imedbench.store import Store
+from imedbench.types import Case
+
+if TYPE_CHECKING:
+    from imedbench.targets import Vocabulary
+
+WORK = ".eval"
+VOXELS_AT_ONCE = 2**28
+"""Logits of a batch, all targets together: 1 GB."""
+Across = Literal["box", "point", "slices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all tasks of a run share."""
+
+    store: Path
+    out: Path
+    model: str
+    checkpoint: str
+    device: str
+    protocol: Protocol
+    arms: tuple[Arm, ...]
+    """Of the protocol, those that the model takes, with the users spoiled as asked."""
+    across: Across
+    """How a 2-D model gets through a volume: see `imedbench.models.slicewise`; ``slices`` has the user prompt each."""
+    batch: int
+    """Sessions at once, at most."""
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A case and the chunks of its targets that are still to be asked."""
+
+    case: str
+    chunks: tuple[tuple[int, tuple[int, ...]], ...]
+    """Number of the chunk in the case, and the numbers of its masks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a task."""
+
+    targets: int
+    failed: int
+    """Sessions."""
+    notes: tuple[str, ...]
+    """What the user should know: batches that were halved."""
+
+
+def chunks_of(subject: Subject, protocol: Protocol, batch: int) -> list[tuple[int, ...]]:
+    """Targets of a case in the groups that are kept together: as few as can be, so that a kill loses little."""
+    masks = subject.masks
+    if any(spec.gate is not None and spec.gate.over == "case" for spec in protocol.metrics):
+        return [masks]
+    at_once = max(1, _at_once(subject.voxels, batch) // len(protocol.arms))
+    return [tuple(masks[start : start + at_once]) for start in range(0, len(masks), at_once)]
+
+
+def _at_once(voxels: int, batch: int) -> int:
+    """Sessions to be led at once."""
+    return max(1, min(batch, VOXELS_AT_ONCE // voxels))
+
+
+def piece_path(out: Path, case: str, chunk: int, table: str) -> Path:
+    """The file that a chunk leaves."""
+    name = hashlib.sha256(case.encode()).hexdigest()[:24]
+    return out / WORK / "pieces" / name[:2] / f"{name}-{chunk:04d}.{table}.parquet"
+
+
+def run_task(job: Job, task: Task) -> Done:
+    """Leads the sessions of a case and leaves their rows chunk by chunk."""
+    import torch
+
+    from imedbench.targets import Vocabulary
+
+    torch.set_num_threads(job.threads)
+    case = _store(job.store)[task.case]
+    model = load_model(job.model, job.checkpoint, job.device, job.across if len(case.image.grid) == 3 else None)
+    guard = Guard()
+    start = perf_counter()
+    session = guard.start(model, case)
+    sessions = sum(len(masks) for _, masks in task.chunks) * len(job.arms)
+    encode_seconds = (perf_counter() - start) / sessions
+    done = [
+        _run_chunk(_Setting(job, case, session, guard, encode_seconds, Vocabulary.load()), *chunk)
+        for chunk in task.chunks
+    ]
+    return Done(sum(len(masks) for _, masks in task.chunks), sum(done), tuple(guard.notes))
+
+
+def give_up(job: Job, task: Task, why: str) -> Done:
+    """Leaves the rows of a task's sessions as failed ones, without asking the model."""
+    from imedbench.targets import Vocabulary
+
+    case = _store(job.store)[task.case]
+    setting = _Setting(job, case, why, Guard(), 0.0, Vocabulary.load())
+    failed = sum(_run_chunk(setting, *chunk) for chunk in task.chunks)
+    return Done(sum(len(masks) for _, masks in task.chunks), failed, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    job: Job
+    case: Case
+    session: Session | str
+    guard: Guard
+    encode_seconds: float
+    vocabulary: "Vocabulary"
+
+
+@dataclass(slots=True)
+class _Rows:
+    turns: list[Row] = field(default_factory=list)
+    scores: list[Row] = field(default_factory=list)
+
+
+def _run_chunk(setting: _Setting, chunk: int, masks: tuple[int, ...]) -> int:
+    """Leads and scores the sessions of some targets; returns how many failed."""
+    job, case = setting.job, setting.case
+    goals = [_goal(case, number) for number in masks]
+    every = [Dialogue(goal, arm, job.protocol.seed) for goal in goals for arm in job.arms]
+    if isinstance(setting.session, str):
+        for dialogue in every:
+            dialogue.fail(setting.session)
+    else:
+        step = _at_once(goals[0].truth.size, job.batch)
+        seen = catalog.card(job.model).sees_truth
+        for first in range(0, len(every), step):
+            interact(setting.session, every[first : first + step], setting.guard, sees_truth=seen)
+    scorers = {id(goal): Scorer(goal.truth, goal.spacing_mm, job.protocol.metrics) for goal in goals}
+    values = [[scorers[id(each.goal)].score(turn.guess) for turn in each.turns] for each in every]
+    gate_cases(job.protocol, every, values)
+    rows = _Rows()
+    for dialogue, theirs in zip(every, values, strict=True):
+        who = _identity(case, dialogue.goal, setting.vocabulary)
+        rows.turns += turn_rows(who, dialogue, setting.encode_seconds)
+        rows.scores += score_rows(who, dialogue, job.protocol, theirs)
+    _keep(rows, job.out, case.id, chunk)
+    return sum(bool(dialogue.error) for dialogue in every)
+
+
+def _identity(case: Case, goal: Goal, vocabulary: "Vocabulary") -> Identity:
+    place = (case.dataset, case.patient, case.study, case.id, case.image.modality)
+    return Identity(*place, goal.target, vocabulary.place(goal.target).group, goal.instance)
+
+
+def _goal(case: Case, number: int) -> Goal:
+    about = case.masks.infos[number]
+    return Goal(case.id, about.target, about.instance, case.masks[number], case.image.spacing_mm)
+
+
+def _keep(rows: _Rows, out: Path, case: str, chunk: int) -> None:
+    """Writes the rows of a chunk; that of the scores, the last to appear, says that both are there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for table, written in (("turns", rows.turns), ("scores", rows.scores)):
+        target = piece_path(out, case, chunk, table)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{os.getpid()}.partial")
+        pq.write_table(pa.Table.from_pylist(written, schema(table)), partial)
+        partial.replace(target)
+
+
+@lru_cache(maxsize=2)
+def load_model(name: str, checkpoint: str, device: str, across: Across | None) -> Model:
+    """The model, loaded once a process; for a volume (``across``) a 2-D one goes slice by slice."""
+    from imedbench.models import load
+    from imedbench.models.slicewise import Slicewise
+
+    model: Model = load(name, Path(checkpoint) if checkpoint else None, device)
+    if across is None or 3 in model.card.dimensions:
+        return model
+    return Slicewise(model, propagate="none" if across == "slices" else across)
+
+
+@lru_cache(maxsize=1)
+def _store(path: Path) -> Store:
+    return Store.open(path)
