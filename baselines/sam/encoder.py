@@ -15,7 +15,7 @@ from torch.nn import functional
 from baselines.sam.windows import cut, join
 
 _STRIP = 512
-"""Queries of one head whose bias is in memory at a time: with 4096 keys, 8 MB."""
+"""Queries of one head whose bias is in memory at a time: with 4096 keys, 8 MB. A GPU takes all of a head's."""
 _ROWS = 1024
 """Positions that pass the MLP at a time: their hidden layer stays in cache."""
 
@@ -47,7 +47,7 @@ def _attend(block: Any, values: Tensor) -> Tensor:
     else:
         # Padding is zero before the projection, so it is the bias after it.
         tall, wide = -height % side, -width % side
-        padded = attention.qkv.bias.expand(height + tall, width + wide, -1).clone()
+        padded = attention.qkv.bias.to(projected.dtype).expand(height + tall, width + wide, -1).clone()
         padded[:height, :width] = projected
         joined = join(_windowed(attention, cut(padded, side)), height, width)
     projected_back: Tensor = attention.proj(joined)
@@ -70,12 +70,14 @@ def _global(attention: Any, projected: Tensor) -> Tensor:
     queries, keys, values = _by_head(attention, projected[None])
     tall, wide = _biases(attention, queries, (height, width))
     found = torch.empty_like(queries, memory_format=torch.contiguous_format)
+    count = height * width
+    strip = count if queries.is_cuda else min(_STRIP, count)
     # One buffer for all strips: fresh memory costs more than what is computed in it.
-    bias = queries.new_empty(1, 1, min(_STRIP, height * width), height, width)
+    bias = queries.new_empty(1, 1, strip, height, width)
     for head in range(queries.shape[1]):
-        for start in range(0, height * width, _STRIP):
-            part = (slice(None), slice(head, head + 1), slice(start, start + _STRIP))
-            mask = bias[:, :, : min(_STRIP, height * width - start)]
+        for start in range(0, count, strip):
+            part = (slice(None), slice(head, head + 1), slice(start, start + strip))
+            mask = bias[:, :, : min(strip, count - start)]
             torch.add(tall[part][..., :, None], wide[part][..., None, :], out=mask)
             found[part] = functional.scaled_dot_product_attention(
                 queries[part], keys[:, part[1]], values[:, part[1]], attn_mask=mask.flatten(-2)

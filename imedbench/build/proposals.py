@@ -4,6 +4,7 @@ As in SAM's automatic mask generation (Kirillov et al. 2023, section 5): many lo
 and by stability, near duplicates removed in favour of the more confident.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 Lone = Click | Box
 
-_PROMPTS_AT_ONCE = 64
-_PIXELS_AT_ONCE = 2**22
-"""Enlarged masks are looked at in batches of this many pixels: 16 MB."""
+_PROMPTS_AT_ONCE = 128
+_PIXELS_AT_ONCE = {"cpu": 2**22, "cuda": 2**26}
+"""Enlarged masks are looked at in batches of this many pixels: 16 MB, or 256 MB where each batch waits for a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def propose(model: Model, image: Image, settings: ProposalSettings) -> Masks:
     parts = [Masks.empty(image.grid)]
     for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
         batch = prompts[start : start + _PROMPTS_AT_ONCE]
-        parts += _judge(session, session.propose(batch, settings.least_score), batch, settings)
+        candidates = session.propose(batch, settings.least_score)
+        parts += _judge(session, candidates, batch, settings, pixels=math.prod(image.grid))
     return without_duplicates(Masks.concatenate(parts), settings)
 
 
@@ -133,11 +135,15 @@ def _by_box(ranked: Masks, iou: float) -> NDArray[np.int64]:
 
 
 def _judge(
-    session: ProposalSession, candidates: Candidates, prompts: Sequence[Lone], settings: ProposalSettings
+    session: ProposalSession,
+    candidates: Candidates,
+    prompts: Sequence[Lone],
+    settings: ProposalSettings,
+    *,
+    pixels: int,
 ) -> Iterator[Masks]:
     """The stable masks of sensible size, a batch of enlarged ones at a time."""
-    pixels = int(np.prod(session.enlarge(candidates.logits[:1]).shape[1:])) if len(candidates.scores) else 1
-    size = max(1, _PIXELS_AT_ONCE // pixels)
+    size = max(1, _PIXELS_AT_ONCE["cuda" if candidates.logits.is_cuda else "cpu"] // pixels)
     owners, scores = candidates.prompt.tolist(), candidates.scores.tolist()
     for start in range(0, len(scores), size):
         full = session.enlarge(candidates.logits[start : start + size])

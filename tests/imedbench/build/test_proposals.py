@@ -97,7 +97,7 @@ def test_every_point_gives_its_mask_by_falling_score(image: Image) -> None:
 def test_points_are_asked_in_batches(image: Image) -> None:
     model = Drawn()
     propose(model, image, replace(SETTINGS, points_per_side=12))
-    assert model.asked == [64, 64, 16]
+    assert model.asked == [128, 16]
 
 
 def test_no_mask_is_an_empty_answer(image: Image) -> None:
