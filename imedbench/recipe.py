@@ -51,7 +51,8 @@ class Recipe(Strict):
     checksums: tuple[Checksum, ...] = ()
     """Of the published archives, where known."""
     modality: str = ""
-    """Lower case; see `MODALITIES`. Empty where the files say it (DICOM) or nobody knows."""
+    """ct, cta, mr, mr-cmr, mr-flair, mr-t1gd, mr-t1w, mr-t2w, mr-tof, us, xray, fundus, endoscopy, dermoscopy, or
+    another in lower case. Empty where the files say it (DICOM) or nobody knows."""
     dimension: Literal[2, 3]
     """2 for pictures, 3 for volumes."""
     images: Annotated[dict[str, str], BeforeValidator(_by_channel)] = Field(default_factory=dict)

@@ -71,7 +71,11 @@ def describe_labels(root: Path, units: Sequence[str], pattern: str) -> tuple[dic
     found = _values_of([root / unit for unit in sample])
     colours = set[str]().union(*(some for some, _ in found))
     values = set[int]().union(*(some for _, some in found))
-    told = f"in {len(sample)} of {len(units)} files" if len(sample) < len(units) else f"in {len(units)} files"
+    told = (
+        f"in {len(sample)} of {len(units)} files"
+        if len(sample) < len(units)
+        else f"in {len(units)} {'file' if len(units) == 1 else 'files'}"
+    )
     if colours:
         names = {colour: f"colour {colour}" for colour in sorted(colours)}
         reason = f"{pattern}: {len(colours)} colours {told}; write what they mean into names."
