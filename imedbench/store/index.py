@@ -2,23 +2,27 @@
 
 import hashlib
 import os
+from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imedbench.errors import BadStore
+from imedbench.errors import BadStore, UnknownName
 from imedbench.masks import Masks
 from imedbench.store.format import part_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import compute as pc
     from pyarrow import parquet
 
 TABLES = ("cases", "masks")
 BATCH = 16_384
+GROUPS_KEPT = 64
 
 
 @cache
@@ -93,21 +97,85 @@ def consolidate(store: Path, parts: Iterable[int], reserved: Container[str] = ()
     return _refuse_twins(store)
 
 
-def read_table(store: Path, table: str) -> "pa.Table":
-    """A whole table of the store's root.
+def read_table(
+    store: Path, table: str, columns: Sequence[str] | None = None, where: "pc.Expression | None" = None
+) -> "pa.Table":
+    """A table of the store's root, or some columns of the rows that ``where`` is true of.
 
     Raises:
         BadStore: it is missing or damaged.
     """
-    import pyarrow as pa
     from pyarrow import parquet
 
     path = store / f"{table}.parquet"
+    wanted = list(columns) if columns is not None else None
+    with _blaming(path):
+        return parquet.read_table(path, columns=wanted, filters=where, memory_map=True, partitioning=None)
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
     try:
-        return parquet.read_table(path, memory_map=True, partitioning=None)
+        yield
     except (OSError, pa.ArrowException) as error:
         message = f"{path}: this index of the store cannot be read ({error}); copy or build the store again."
         raise BadStore(message) from error
+
+
+class CaseRows:
+    """Rows of ``cases`` by id. Only the ids stay in memory, 50 bytes a case, and the row groups that were read last."""
+
+    def __init__(self, store: Path) -> None:
+        """Reads the ids.
+
+        Raises:
+            BadStore: the table is missing or damaged.
+        """
+        import pyarrow.compute as pc
+        from pyarrow import parquet
+
+        self._path = store / "cases.parquet"
+        with _blaming(self._path):
+            self._metadata = parquet.read_metadata(self._path, memory_map=True)
+        sizes = [self._metadata.row_group(group).num_rows for group in range(self._metadata.num_row_groups)]
+        self._first = np.cumsum([0, *sizes])
+        self.ids: Any = read_table(store, "cases", ["id"])["id"].combine_chunks()
+        self._order: Any = pc.array_sort_indices(self.ids)
+        self._group = lru_cache(GROUPS_KEPT)(self._read)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def find(self, case: str) -> dict[str, Any]:
+        """The row of a case.
+
+        Raises:
+            UnknownName: there is no such case.
+            BadStore: the table is damaged.
+        """
+        place = bisect_left(range(len(self.ids)), case, key=self._ranked)
+        if place == len(self.ids) or self._ranked(place) != case:
+            near = range(max(0, place - 2), min(len(self.ids), place + 3))
+            what = "case"
+            raise UnknownName(what, case, [self._ranked(at) for at in near])
+        number = self._order[place].as_py()
+        group = int(np.searchsorted(self._first, number, side="right")) - 1
+        row: dict[str, Any] = self._group(group).slice(number - int(self._first[group]), 1).to_pylist()[0]
+        return row
+
+    def _ranked(self, place: int) -> str:
+        """The id at this place of the alphabetical order."""
+        name: str = self.ids[self._order[place].as_py()].as_py()
+        return name
+
+    def _read(self, group: int) -> "pa.Table":
+        from pyarrow import parquet
+
+        # A file of its own: threads may read at once.
+        with _blaming(self._path), parquet.ParquetFile(self._path, metadata=self._metadata, memory_map=True) as file:
+            return file.read_row_group(group)
 
 
 def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:

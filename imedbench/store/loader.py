@@ -7,7 +7,7 @@ the number of workers nor the order of cases changes it.
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, Sampler
 from imedbench.errors import BadStore
 from imedbench.masks import Masks
 from imedbench.store.csr import MaskRow
+from imedbench.store.index import read_table
 from imedbench.store.reader import Store, naming
 from imedbench.store.scaling import draw_masks, draw_points, scale_masks
 from imedbench.types import Array
@@ -196,9 +197,8 @@ def _eligible(store: Store, settings: SampleSettings) -> "pa.Table":
     """The index rows of the pictures to draw from, only the columns that a sample needs."""
     import pyarrow.compute as pc
 
-    cases: Any = store.cases
-    fits = pc.and_(pc.equal(cases["ndim"], 2), pc.equal(cases["split"], settings.split))
+    fits = (pc.field("ndim") == 2) & (pc.field("split") == settings.split)
     for column, wanted in (("gt", settings.truth), ("interactive", settings.interactive)):
         if wanted:
-            fits = pc.and_(fits, pc.greater(cases[column], 0))
-    return cases.select(list(COLUMNS)).filter(fits).combine_chunks()
+            fits &= pc.field(column) > 0
+    return read_table(store.path, "cases", COLUMNS, fits).combine_chunks()

@@ -1,7 +1,6 @@
 """Reading a store: its index as Arrow tables, a case and its masks in two chunk reads."""
 
 import json
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -14,7 +13,7 @@ from imedbench.errors import BadStore, UnknownName, printable
 from imedbench.masks import Masks
 from imedbench.store.csr import DamagedRow, MaskRow
 from imedbench.store.format import GROUP, part_path
-from imedbench.store.index import batches, read_table
+from imedbench.store.index import CaseRows, batches, read_table
 from imedbench.store.record import StoreInfo, source_of
 from imedbench.store.shard import Rows, open_array
 from imedbench.store.writer import root_attributes
@@ -54,8 +53,7 @@ class Store:
         return type(self), (self.path, self.info)
 
     def __len__(self) -> int:
-        count: int = self.cases.num_rows
-        return count
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)
@@ -67,7 +65,7 @@ class Store:
             UnknownName: there is no such case.
             BadStore: what the store holds of it is damaged; the message names the case.
         """
-        row = self._row(case)
+        row = self._rows.find(case)
         return Case(
             id=row["id"],
             image=self._image(row, "image"),
@@ -81,12 +79,12 @@ class Store:
 
     @cached_property
     def cases(self) -> "pa.Table":
-        """One row a case; FORMAT.md section 6 names the columns. Held in memory: see `scan` for very large stores."""
+        """One row a case; FORMAT.md section 6 names the columns. 600 MB a million cases: `scan` reads from disk."""
         return read_table(self.path, "cases")
 
     @cached_property
     def masks(self) -> "pa.Table":
-        """One row a mask, in the order of the cases. Held in memory: see `scan` for very large stores."""
+        """One row a mask, in the order of the cases. All in memory: `scan` reads from disk."""
         return read_table(self.path, "masks")
 
     @cached_property
@@ -101,15 +99,15 @@ class Store:
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """Of all cases, in the order of the store."""
-        return tuple(self.cases["id"].to_pylist())
+        return tuple(self._rows.ids.to_pylist())
 
     def image(self, case: str) -> Image:
         """The 8-bit picture of a 2-D case, the original volume of a 3-D one."""
-        return self._image(self._row(case), "image")
+        return self._image(self._rows.find(case), "image")
 
     def original(self, case: str) -> Image:
         """The image with its original intensities; a slice is cut from its volume, upright like its picture."""
-        row = self._row(case)
+        row = self._rows.find(case)
         if row["original_array"]:
             return self._image(row, "original")
         if not row["parent"]:
@@ -118,7 +116,7 @@ class Store:
 
     def case_masks(self, case: str) -> Masks:
         """The masks of a case, without its image."""
-        return self._masks(self._row(case))
+        return self._masks(self._rows.find(case))
 
     def array(self, part: int, name: str) -> Rows:
         """One array of a part, to be read row by row."""
@@ -164,7 +162,7 @@ class Store:
     def _slice(self, row: dict[str, Any]) -> Array:
         """The plane of the parent that a slice shows, upright."""
         try:
-            parent = self._row(row["parent"])
+            parent = self._rows.find(row["parent"])
         except UnknownName as error:
             message = f"case {row['id']!r} cannot be read: its volume {row['parent']!r} is not in the store."
             raise BadStore(message) from error
@@ -184,23 +182,8 @@ class Store:
             return self.mask_row(row["part"], row["masks_array"], row["masks_row"]).decode()
 
     @cached_property
-    def _sorted(self) -> tuple[Any, "pa.UInt64Array"]:
-        """All ids, and the order that sorts them."""
-        import pyarrow.compute as pc
-
-        ids = self.cases["id"].combine_chunks()
-        return ids, pc.array_sort_indices(ids)
-
-    def _row(self, case: str) -> dict[str, Any]:
-        """The case's row of the index."""
-        ids, order = self._sorted
-        place = bisect_left(range(len(ids)), case, key=lambda at: ids[order[at].as_py()].as_py())
-        if place == len(ids) or ids[order[place].as_py()].as_py() != case:
-            near = range(max(0, place - 2), min(len(ids), place + 3))
-            what = "case"
-            raise UnknownName(what, case, [ids[order[at].as_py()].as_py() for at in near])
-        row: dict[str, Any] = self.cases.slice(order[place].as_py(), 1).to_pylist()[0]
-        return row
+    def _rows(self) -> CaseRows:
+        return CaseRows(self.path)
 
 
 def _window(row: dict[str, Any]) -> tuple[float, float] | None:

@@ -51,6 +51,14 @@ def test_every_case_comes_back_as_it_went_in(build: Build, records: list[Record]
         same_masks(store.case_masks(record.case.id), record.case.masks)
 
 
+def test_reading_cases_leaves_the_index_on_disk(build: Build, records: list[Record]) -> None:
+    store = Store.open(build([records[:3], records[3:]]))
+    for case in store:
+        store.original(case)
+    assert len(store) == len(records)
+    assert not {"cases", "masks"} & vars(store).keys()
+
+
 def test_original_intensities_are_kept_once(build: Build, records: list[Record]) -> None:
     path = build([records])
     store = Store.open(path)
