@@ -37,7 +37,7 @@ def test_values_are_told(put: Put, source: Path, labels: Array) -> None:
     put("a_seg.nii", labels)
     fields, reasons = describe_labels(source, ["a_seg.nii"], "{study}_seg.nii")
     assert fields["names"] == {1: "label 1", 2: "label 2"}
-    assert reasons == ["{study}_seg.nii: a label map with the values 1, 2 in 1 files; write what they mean into names."]
+    assert reasons == ["{study}_seg.nii: a label map with the values 1, 2 in 1 file; write what they mean into names."]
 
 
 def test_target_that_the_path_names(put: Put, source: Path, mask: Array) -> None:
