@@ -19,6 +19,7 @@ from imedbench.evaluate.results import TABLES, Results, merge, read_run, write_r
 from imedbench.evaluate.tables import FORMAT
 from imedbench.evaluate.tasks import WORK, Across, Done, Job, Task, chunks_of, give_up, piece_path, run_task
 from imedbench.models.weights import find_weights, sha256
+from imedbench.prompts.base import Simulator
 from imedbench.prompts.sets import PromptSet, load_set
 from imedbench.store import Store
 from imedbench.workers import Workers, alone, connect
@@ -123,19 +124,20 @@ def _plan(store: Store, settings: RunSettings) -> _Plan:
     weights = find_weights(card, Path(settings.checkpoint) if settings.checkpoint else None)
     checksum = "" if weights is None else sha256(weights)
     dimension = _dimension(card, protocol, settings.subset)
-    arms, skipped = _arms(card, protocol, spoiled)
-    if dimension == 3 and 3 not in card.dimensions and settings.across == "slices":
-        arms = tuple(_each_slice(arm) for arm in arms)
+    flat = dimension == 3 and 3 not in card.dimensions
+    taken, skipped = _taken(card, protocol)
+    if flat:
+        taken = _flat(card, taken, settings.across)
+    arms = tuple(_mapped(arm, spoiled.spoil) for arm in taken)
     asked = subjects(store, settings.subset, dimension)
     plan = _Plan(store, protocol, spoiled, card, checksum, arms, skipped, dimension, asked, {})
     plan.record.update(_record(plan, settings))
     return plan
 
 
-def _arms(card: "Card", protocol: Protocol, spoiled: PromptSet) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
-    """The arms that the model can be asked, their users spoiled; and the names of the others."""
+def _taken(card: "Card", protocol: Protocol) -> tuple[list[Arm], tuple[str, ...]]:
+    """The arms that the model can be asked, and the names of the others."""
     taken = [arm for arm in protocol.arms if card.sees_truth or arm.kinds <= set(card.prompts)]
-    skipped = tuple(arm.name for arm in protocol.arms if arm not in taken)
     if not taken:
         asked = ", ".join(sorted(frozenset().union(*(arm.kinds for arm in protocol.arms))))
         message = (
@@ -143,18 +145,24 @@ def _arms(card: "Card", protocol: Protocol, spoiled: PromptSet) -> tuple[tuple[A
             f"for others too ({asked}); choose another --protocol or --model."
         )
         raise Unavailable(message)
-    return tuple(_spoil(arm, spoiled) for arm in taken), skipped
+    return taken, tuple(arm.name for arm in protocol.arms if arm not in taken)
 
 
-def _spoil(arm: Arm, spoiled: PromptSet) -> Arm:
-    first = tuple(spoiled.spoil(user) for user in arm.first)
-    return arm.model_copy(update={"first": first, "later": tuple(spoiled.spoil(user) for user in arm.later)})
+def _flat(card: "Card", arms: Sequence[Arm], across: Across) -> list[Arm]:
+    """The arms as a 2-D model is asked them in a volume: where nothing is carried, the user prompts every slice."""
+    carrier = {"box": "box", "point": "click"}.get(across)
+    if carrier is None:
+        return [_mapped(arm, lambda user: user.on_each_slice()) for arm in arms]
+    if carrier not in card.prompts:
+        message = f"{card.name} takes no {carrier} prompts and cannot be carried by them; choose another --across."
+        raise Unavailable(message)
+    return list(arms)
 
 
-def _each_slice(arm: Arm) -> Arm:
-    """The arm with users who prompt every slice by itself."""
-    first = tuple(user.on_each_slice() for user in arm.first)
-    return arm.model_copy(update={"first": first, "later": tuple(user.on_each_slice() for user in arm.later)})
+def _mapped(arm: Arm, change: Callable[[Simulator], Simulator]) -> Arm:
+    """The arm with each of its users changed."""
+    first, later = tuple(map(change, arm.first)), tuple(map(change, arm.later))
+    return arm.model_copy(update={"first": first, "later": later})
 
 
 def _dimension(card: "Card", protocol: Protocol, subset: Subset) -> int:

@@ -35,7 +35,7 @@ def read_prompts(text: str) -> tuple[Prompt, ...]:
     """
     try:
         return tuple(_read(entry) for entry in json.loads(text))
-    except (KeyError, TypeError, IndexError) as problem:
+    except (KeyError, TypeError, IndexError, ValueError) as problem:
         message = f"not a list of prompts ({problem!r})"
         raise ValueError(message) from problem
 

@@ -23,6 +23,10 @@ class BoxUser(Simulator):
       of slices is the object's (CVPR 2025). Of n slices with the object the middle one is number n // 2, from 0.
     """
 
+    def on_each_slice(self) -> "BoxUser":
+        """The same user, prompting each slice of a volume by itself."""
+        return self.model_copy(update={"extent": "each-slice"})
+
     def draw(self, truth: Mask, guess: Mask, rng: Generator, scene: Scene) -> tuple[Box, ...]:
         """The boxes of a turn; guess and chance have no part in them."""
         whole = bounds(truth)

@@ -48,6 +48,10 @@ class ClickUser(Simulator):
     avoid_clicked: bool = True
     """Whether voxels clicked before are left alone as long as the region has others; CVPR 2025 does not look."""
 
+    def on_each_slice(self) -> "ClickUser":
+        """The same user, prompting each slice of a volume by itself."""
+        return self.model_copy(update={"slices": "each"})
+
     def draw(self, truth: Mask, guess: Mask, rng: Generator, scene: Scene) -> tuple[Click, ...]:
         """The clicks of a turn; none where the region is empty."""
         clicked = clicked_voxels(scene.given if self.avoid_clicked else (), truth.ndim)

@@ -63,6 +63,10 @@ class ScribbleUser(Simulator):
             raise ValueError(message)
         return self
 
+    def on_each_slice(self) -> "ScribbleUser":
+        """The same user, prompting each slice of a volume by itself."""
+        return self.model_copy(update={"slices": "each"})
+
     def draw(self, truth: Mask, guess: Mask, rng: Generator, scene: Scene) -> tuple[Scribble, ...]:
         """The strokes of a turn; none where the region is empty."""
         whole = View(truth, guess, clicked_voxels((), truth.ndim))
