@@ -2,7 +2,8 @@
 
 Tasks are small, ordered and idempotent. A task leaves one file; a part is assembled from its tasks' files in their
 order and appears in the store at once. So a build may be killed at any time, and the store does not depend on the
-number of workers or the order in which they finish.
+order in which workers finish. Nor does it on their number, but for generated masks: the cores that are left to each
+worker decide in which order a network's sums are taken, and a pixel on a border may turn.
 """
 
 import itertools
@@ -11,7 +12,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,10 +229,12 @@ def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSet
         problems.extend(notes["problems"])
         counts += Counter(notes["counts"])
         strangers += Counter(notes["strangers"])
-    problems.extend(_gone(plan, sources))
+    problems.extend(_gone(out, plan, sources, {problem["study"] for problem in problems}))
     create_store(out, _info(sources, settings, counts=dict(counts), strangers=dict(strangers)))
     finish_store(out, problems, _surplus(out, plan, sources))
-    shutil.rmtree(out / WORK / "workers", ignore_errors=True)
+    # What is left of dask's files, and of parts whose worker died before it could tidy up.
+    for leftover in (out / WORK).glob("*/"):
+        shutil.rmtree(leftover, ignore_errors=True)
     return tuple(problems)
 
 
@@ -258,15 +261,18 @@ def _report(out: Path, progress: Callable[[Progress], None]) -> Path:
     return page
 
 
-def _gone(plan: Plan, sources: Sequence[Source]) -> Iterator[dict[str, str]]:
-    """Studies that an earlier run planned for and that are no longer there."""
+def _gone(out: Path, plan: Plan, sources: Sequence[Source], failed: Container[str]) -> Iterator[dict[str, str]]:
+    """Studies that an earlier run planned for, that are no longer there, and that did not come into the store."""
     planned = {(bite.source, bite.study) for part in plan.parts for task in part.tasks for bite in task}
-    for _, study in sorted(planned - set(plan.studies)):
-        yield {
-            "study": study,
-            "path": study,
-            "error": f"{study}: its files have gone since the build began; put them back.",
-        }
+    lost = sorted(f"{sources[source].recipe.name}/{study}" for source, study in planned - set(plan.studies))
+    stored = {case["study"] for part in plan.parts for case in part_cases(out, part.number, ("study",))} if lost else ()
+    for study in lost:
+        if study not in failed and study not in stored:
+            yield {
+                "study": study,
+                "path": study,
+                "error": f"{study}: its files went before the build had read them; put them back and build anew.",
+            }
 
 
 def _info(sources: Sequence[Source], settings: BuildSettings, **facts: dict[str, int]) -> StoreInfo:

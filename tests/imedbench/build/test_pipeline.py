@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import nibabel as nib
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 
 from imedbench.build.pipeline import Progress, build_store
-from imedbench.build.plan import Source
+from imedbench.build.plan import Source, digest_of, make_plan, save_plan, survey
 from imedbench.build.proposals import settings_for
-from imedbench.build.tasks import WORK, BuildSettings
+from imedbench.build.staging import Piece, save_piece
+from imedbench.build.tasks import WORK, BuildSettings, piece_path
 from imedbench.errors import BadStore, ImedbenchError, MissingWeights, Unavailable, UnknownName
 from imedbench.recipe import Recipe, SplitRule
 from imedbench.store import Store
@@ -129,6 +131,30 @@ def test_added_data_come_in_new_parts_and_move_nothing(raw: Path, tmp_path: Path
     store = Store.open(tmp_path / "store")
     assert len(store) == 5 * 41 + 8
     assert sides.items() <= sides_of(store).items()
+
+
+def test_a_study_that_went_after_it_was_stored_is_no_problem(raw: Path, tmp_path: Path) -> None:
+    build(raw, tmp_path / "store")
+    (raw / "images" / "p1.nii.gz").unlink()
+    (raw / "labels" / "p1.nii.gz").unlink()
+    build(raw, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    assert store.problems.num_rows == 0
+    assert len(store) == 5 * 41
+
+
+def test_a_study_that_went_before_it_was_read_is_named(raw: Path, tmp_path: Path) -> None:
+    sources, settings = [Source(raw, recipe(raw))], BuildSettings(name="test")
+    digest = digest_of(sources, asdict(settings))
+    plan = make_plan(survey(sources))
+    save_plan(tmp_path / "store" / WORK / "plan.json", plan, digest)
+    save_piece(piece_path(tmp_path / "store", plan.parts[0], 0), Piece([], []))
+    (raw / "images" / "p1.nii.gz").unlink()
+    (raw / "labels" / "p1.nii.gz").unlink()
+    build(raw, tmp_path / "store")
+    [problem] = Store.open(tmp_path / "store").problems.to_pylist()
+    assert problem["study"] == "torso/p1"
+    assert not [path for path in (tmp_path / "store" / WORK).iterdir() if path.is_dir()]
 
 
 def test_no_patient_is_on_two_sides(raw: Path, tmp_path: Path) -> None:
