@@ -85,7 +85,7 @@ def build_store(
     digest = digest_of(sources, asdict(settings))
     with alone(out, WORK, "build"):
         earlier = load_parts(out / WORK / "plan.json", digest) if _begun(out) else []
-        plan = make_plan(_counted(survey(sources), progress), earlier)
+        plan = make_plan(_counted(survey(sources), progress), earlier, _failed(out, earlier, sources))
         create_store(out, _info(sources, settings))
         save_plan(out / WORK / "plan.json", plan, digest)
         done = finished_parts(out)
@@ -95,6 +95,18 @@ def build_store(
                 _Crew(client, plan, _Job(tuple(sources), out, settings, workers, progress)).run(missing)
         problems = _finish(out, plan, sources, settings)
         return BuildSummary(out, _report(out, progress), problems)
+
+
+def _failed(out: Path, earlier: Sequence[Part], sources: Sequence[Source]) -> dict[tuple[int, str], float]:
+    """Studies that finished parts had to leave out, by source and id, and when they did."""
+    numbers = {source.recipe.name: number for number, source in enumerate(sources)}
+    done = finished_parts(out)
+    failed = {}
+    for path in (notes_path(out, part) for part in earlier if part.number in done):
+        for problem in json.loads(path.read_text())["problems"]:
+            name, _, study = problem["study"].partition("/")
+            failed[numbers[name], study] = path.stat().st_mtime
+    return failed
 
 
 def _begun(out: Path) -> bool:
@@ -222,11 +234,18 @@ def _outcome(future: "Future[Any]", task: Task) -> int:
 def _finish(out: Path, plan: Plan, sources: Sequence[Source], settings: BuildSettings) -> tuple[dict[str, str], ...]:
     """Declares the store complete; returns the studies that could not be used."""
     problems = list(plan.problems)
+    last = {
+        f"{sources[bite.source].recipe.name}/{bite.study}": part.number
+        for part in plan.parts
+        for task in part.tasks
+        for bite in task
+    }
     counts: Counter[str] = Counter()
     strangers: Counter[str] = Counter()
     for part in plan.parts:
         notes = json.loads(notes_path(out, part).read_text())
-        problems.extend(notes["problems"])
+        # A study that was repaired comes in a later part; what that says of it counts.
+        problems.extend(problem for problem in notes["problems"] if last[problem["study"]] == part.number)
         counts += Counter(notes["counts"])
         strangers += Counter(notes["strangers"])
     problems.extend(_gone(out, plan, sources, {problem["study"] for problem in problems}))

@@ -6,9 +6,10 @@ new parts behind the old ones, so nothing finished is ever done again or changed
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from imedbench.build.standardise import Plane, planes_of
 from imedbench.errors import BadInput, BadRecipe, BadStore
@@ -113,8 +114,19 @@ def survey(sources: Sequence[Source]) -> Iterator[Found | Problem]:
             yield Found(number, study, max(1, planes), planes, header.nbytes * len(study.images))
 
 
-def make_plan(found: Iterable[Found | Problem], earlier: Sequence[Part] = ()) -> Plan:
-    """Parts for all studies: the earlier ones as they were, then new ones for what they do not hold."""
+def make_plan(
+    found: Iterable[Found | Problem],
+    earlier: Sequence[Part] = (),
+    failed: Mapping[tuple[int, str], float] = MappingProxyType({}),
+) -> Plan:
+    """Parts for all studies: the earlier ones as they were, then new ones for what they do not hold.
+
+    Args:
+        found: by `survey`.
+        earlier: parts of an earlier run.
+        failed: studies that finished parts had to leave out, by source and id, and when they did, in seconds since the
+            epoch. They are tried again, in new parts, if a file of theirs has changed since.
+    """
     plan = Plan(list(earlier), {})
     known = {(bite.source, bite.study) for part in earlier for task in part.tasks for bite in task}
     fresh: list[Found] = []
@@ -122,11 +134,20 @@ def make_plan(found: Iterable[Found | Problem], earlier: Sequence[Part] = ()) ->
         if isinstance(study, Problem):
             plan.problems.append(asdict(study))
             continue
-        plan.studies[study.source, study.study.id] = study
-        if (study.source, study.study.id) not in known:
+        key = study.source, study.study.id
+        plan.studies[key] = study
+        if key not in known or (key in failed and _changed(study.study, failed[key])):
             fresh.append(study)
     plan.parts.extend(_parts(fresh, first=len(earlier)))
     return plan
+
+
+def _changed(study: Study, since: float) -> bool:
+    """Whether a file of the study was written or put in its place after this time."""
+    paths = [*study.images, *(label.path for label in study.labels)]
+    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,)))
+    # A copy keeps the time of its contents; the time of its place is new.
+    return any(file.stat().st_ctime > since for file in files)
 
 
 def _parts(studies: Sequence[Found], first: int) -> Iterator[Part]:

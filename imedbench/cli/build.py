@@ -45,7 +45,8 @@ def build(
     """Turns folders of raw studies into a store of images with truth and interactive masks.
 
     Interrupted builds go on where they stopped: repeat the command. Exit code 3 means that the store is finished but
-    some studies could not be used; they are listed here and in the store's report.
+    some studies could not be used; they are listed here and in the store's report. Repair their files and repeat the
+    command: they are tried again.
     """
     from imedbench.build.pipeline import build_store
     from imedbench.build.tasks import BuildSettings

@@ -120,6 +120,22 @@ def test_a_bad_study_goes_to_quarantine_and_the_rest_goes_on(raw: Path, tmp_path
     assert "truncated" in problem["error"]
 
 
+def test_a_study_that_was_repaired_comes_in_a_new_part(raw: Path, tmp_path: Path) -> None:
+    path = raw / "images" / "p1.nii.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    build(raw, tmp_path / "store")
+    before = digests(tmp_path / "store")
+    build(raw, tmp_path / "store")
+    assert digests(tmp_path / "store") == before
+    path.write_bytes(whole)
+    build(raw, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    assert len(store) == 5 * 41
+    assert store.problems.num_rows == 0
+    assert before.items() <= digests(tmp_path / "store").items()
+
+
 def test_added_data_come_in_new_parts_and_move_nothing(raw: Path, tmp_path: Path) -> None:
     build(raw, tmp_path / "store")
     before = digests(tmp_path / "store")
