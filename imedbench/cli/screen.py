@@ -10,8 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
     from imedbench.build.estimate import Estimate
-    from imedbench.build.pipeline import BuildSummary, Progress
+    from imedbench.build.pipeline import BuildSummary
+    from imedbench.build.pipeline import Progress as BuildProgress
+    from imedbench.evaluate.run import Progress as RunProgress
     from imedbench.recipe import Recipe
 
 STAGES = {
@@ -24,8 +29,8 @@ console = Console(highlight=False)
 
 
 @contextmanager
-def building() -> "Iterator[Callable[[Progress], None]]":
-    """A progress bar with time left and the number of problems; gives the function that moves it."""
+def _bars() -> "Iterator[Bars]":
+    """Progress bars with time left and a remark at the end, ``note``."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -44,21 +49,36 @@ def building() -> "Iterator[Callable[[Progress], None]]":
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[problems]}"),
+        TextColumn("{task.fields[note]}"),
     )
     with Bars(*columns, console=console, refresh_per_second=4, transient=not console.is_terminal) as bars:
-        shown: dict[str, object] = {}
+        yield bars
 
-        def move(progress: "Progress") -> None:
+
+@contextmanager
+def building() -> "Iterator[Callable[[BuildProgress], None]]":
+    """A progress bar a stage, with the number of problems; gives the function that moves it."""
+    with _bars() as bars:
+        shown: dict[str, TaskID] = {}
+
+        def move(progress: "BuildProgress") -> None:
             if progress.stage not in shown:
-                shown[progress.stage] = bars.add_task(STAGES[progress.stage], total=None, problems="")
-            problems = f"[yellow]{progress.problems} quarantined" if progress.problems else ""
-            bars.update(
-                shown[progress.stage],  # type: ignore[arg-type]
-                completed=progress.done,
-                total=progress.total or None,
-                problems=problems,
-            )
+                shown[progress.stage] = bars.add_task(STAGES[progress.stage], total=None, note="")
+            note = f"[yellow]{progress.problems} quarantined" if progress.problems else ""
+            bars.update(shown[progress.stage], completed=progress.done, total=progress.total or None, note=note)
+
+        yield move
+
+
+@contextmanager
+def evaluating() -> "Iterator[Callable[[RunProgress], None]]":
+    """A progress bar over targets, with the number of failed sessions; gives the function that moves it."""
+    with _bars() as bars:
+        shown = bars.add_task("Evaluating targets", total=None, note="")
+
+        def move(progress: "RunProgress") -> None:
+            note = f"[yellow]{progress.failed} sessions failed" if progress.failed else ""
+            bars.update(shown, completed=progress.done, total=progress.total, note=note)
 
         yield move
 
@@ -127,6 +147,16 @@ def print_estimate(estimate: "Estimate") -> None:
         f"From a sample of {estimate.sampled} images: about {estimate.seconds / 60:.0f} min with "
         f"{estimate.workers} workers, a store of about {megabytes(estimate.store_bytes)}."
     )
+
+
+def print_yaml(text: str) -> None:
+    """A YAML file; as it is where the output goes to a file or another program."""
+    from rich.syntax import Syntax
+
+    if console.is_terminal:
+        console.print(Syntax(text, "yaml", background_color="default"))
+    else:
+        print(text, end="")
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -184,7 +184,7 @@ def _record(plan: _Plan, settings: RunSettings) -> dict[str, Any]:
         "model": plan.card.name,
         "weights_sha256": plan.weights,
         "data_digest": digest_of(plan.store),
-        "subset": asdict(settings.subset) | {"dimension": plan.dimension},
+        "subset": asdict(settings.subset) | {"targets": list(settings.subset.targets), "dimension": plan.dimension},
         "across": settings.across if plan.dimension == 3 and 3 not in plan.card.dimensions else "",
         "batch": settings.batch,
     }

@@ -90,7 +90,7 @@ def test_sessions_of_an_image_are_asked_together_and_end_alone(enlist: Any) -> N
 
 def test_a_user_who_says_nothing_has_seen_nothing(enlist: Any) -> None:
     puppet = enlist(growing)
-    unseen = {"simulate": "box", "imperfect": [{"apply": "miss", "probability": 1.0}]}
+    unseen = {"simulate": "click", "region": "surplus"}
     dialogue = Dialogue(goal(), arm(first=[unseen]), seed=1)
     lead(puppet, dialogue)
     (turn,) = dialogue.turns
