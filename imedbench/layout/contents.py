@@ -32,8 +32,8 @@ def _modality_words(name: str) -> list[str]:
 
 
 def patient_rule(studies: Sequence[str]) -> str:
-    """For pictures named ``<patient>_<number>``: the rule that keeps the slices of a patient together; else nothing."""
-    rule = r"^(?P<patient>.*\d.*)[_-]\d+$"
+    """The rule that keeps slices together where all are called ``<patient>_12`` or ``<patient>_z12``; or nothing."""
+    rule = r"^(?P<patient>.*\d.*)[_-](?:[xyz]|s|sl|slice|f|frame)?\d+$"
     found = [re.search(rule, study) for study in studies]
     owners = {one["patient"] for one in found if one}
     return rule if all(found) and len(owners) > 1 else ""

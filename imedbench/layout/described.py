@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from imedbench.errors import BadRecipe, printable
+from imedbench.layout.contents import describe_labels, modality_in
 from imedbench.layout.inventory import Finding, Inventory, folder_of, split_name, stem_of
 from imedbench.layout.names import names_of_table, without_background
 
 BIDS_LABEL = re.compile(r"_(dseg|probseg|mask)$")
+OF_LABELS = r"_(?:(?:desc|label|atlas|seg|res|den)-[^_]+|space-(?:orig|individual|native|T1w|T2w|FLAIR)(?=_|$))"
+"""Entities that a label has and its image has not; its space, where that is the image's own."""
 
 
 def from_dataset_json(inventory: Inventory) -> Finding | None:
@@ -61,7 +64,7 @@ def _nnunet(path: Path, inventory: Inventory, description: Mapping[str, Any]) ->
     if regions:
         message = (
             f"{printable(path)}: the label {regions[0]!r} is a region of several values, which a recipe cannot say; "
-            "write a recipe with `imedbench recipes new` that gives each single value a name."
+            "write a recipe that gives each single value a name (`imedbench recipes show msd_hippocampus` shows one)."
         )
         raise BadRecipe(message)
     values = {str(name): int(value) for name, value in description["labels"].items()}
@@ -122,20 +125,20 @@ def from_bids(inventory: Inventory) -> Finding | None:
     image, label = patterns.pop()
     tables = [file for file in inventory.files if file.endswith("dseg.tsv")]
     names = names_of_table(inventory.root / tables[0]) if tables else {}
-    fields: dict[str, Any] = {"images": image, "labels": [{"path": label, "names": names}]}
+    described, why = {"path": label, "names": names}, [f"{tables[0]} names {len(names)} labels."] if tables else []
+    if not tables:
+        described, why = describe_labels(inventory.root, sorted(unit for _, unit in pairs), label)
+    fields: dict[str, Any] = {"images": image, "labels": [described]}
     fields["modality"] = {"T1w": "mr-t1w", "T2w": "mr-t2w", "FLAIR": "mr-flair", "ct": "ct", "CT": "ct"}.get(
         stem_of(image).rsplit("_", 1)[-1], "mr"
     )
-    reasons = [f"Files named sub-*_dseg: BIDS derivatives, images {image}, labels {label}."]
-    if tables:
-        reasons.append(f"{tables[0]} names {len(names)} labels.")
-    return Finding(fields, reasons)
+    return Finding(fields, [f"Labels of subjects (sub-*): BIDS derivatives, images {image}, labels {label}.", *why])
 
 
 def _bids_pair(inventory: Inventory, label: str) -> tuple[str, str] | None:
     """The image that a label was drawn on: of the same entities, beside it or in the raw data."""
     entities = BIDS_LABEL.sub("", stem_of(label))
-    entities = re.sub(r"_(?:desc|label|atlas|seg|res|den)-[^_]+", "", entities)
+    entities = re.sub(OF_LABELS, "", entities)
     place = folder_of(label)
     raw = place[place.index("sub-") :]
     for folder in (raw, place):
@@ -150,7 +153,7 @@ def _bids_pattern(unit: str) -> str:
     """The pattern of a BIDS path: its subject and session in folders, and the entities before the suffix."""
     folder = re.sub(r"(?<=/)ses-[^/]+", "{session}", re.sub(r"sub-[^/]+", "{patient}", folder_of(unit)))
     stem, ending = split_name(unit[len(folder_of(unit)) :])
-    tail = re.search(r"((?:_(?:desc|label|atlas|seg|res|den)-[^_]+)*_[^_]+)$", stem)
+    tail = re.search(rf"((?:{OF_LABELS})*_[^_]+)$", stem)
     return f"{folder}{{study}}{tail[1] if tail else ''}{ending}"
 
 
@@ -168,8 +171,6 @@ def _modality(description: Mapping[str, Any]) -> str:
 
 
 def _common_modality(names: Sequence[str] | Mapping[str, str]) -> str:
-    from imedbench.layout.contents import modality_in
-
     return modality_in(list(names))
 
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def test_modality_by_the_words_of_names(names: list[str], modality: str) -> None
 
 def test_patient_rule_needs_more_than_one_owner_and_a_number_in_it() -> None:
     assert patient_rule(["p1_01", "p1_02", "p2_01"])
+    rule = patient_rule(["torso_1_z0006", "torso_1_z0018", "torso_2_slice4"])
+    assert [re.search(rule, name)["patient"] for name in ("torso_1_z0006", "torso_2_slice4")] == ["torso_1", "torso_2"]  # type: ignore[index]
+    assert not patient_rule(["p1_left1", "p2_left1"])
     assert not patient_rule(["p1_01", "p1_02"])
     assert not patient_rule(["image_01", "picture_02"])
     assert not patient_rule(["p1_01", "p2_x"])

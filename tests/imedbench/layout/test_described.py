@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from imedbench.errors import BadRecipe
@@ -80,6 +81,19 @@ def test_description_of_something_else_is_passed_over(put: Put, source: Path) ->
     put("b.nii.gz")
     describe(source, author="somebody")
     assert infer_recipe(source)[0].images == {"": "{study}.nii.gz"}
+
+
+def test_bids_masks_in_the_space_of_the_image(put: Put, source: Path, labels: Array) -> None:
+    for subject in ("sub-01", "sub-02"):
+        put(f"{subject}/anat/{subject}_T1w.nii.gz")
+        put(f"derivatives/manual/{subject}/anat/{subject}_space-orig_label-lesion_mask.nii.gz", np.minimum(labels, 1))
+    recipe, _ = infer_recipe(source)
+    assert recipe.images == {"": "{patient}/anat/{study}_T1w.nii.gz"}
+    assert (recipe.labels[0].path, recipe.labels[0].encoding) == (
+        "derivatives/manual/{patient}/anat/{study}_space-orig_label-lesion_mask.nii.gz",
+        "files",
+    )
+    assert len(first(source)[1]) == 1
 
 
 def test_bids_derivatives(put: Put, source: Path, labels: Array) -> None:
