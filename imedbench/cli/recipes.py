@@ -32,17 +32,11 @@ def list_() -> None:
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="Name of a recipe, or path of one's own.")]) -> None:
     """A recipe in full, with the meaning of its fields."""
-    from rich.syntax import Syntax
-
-    from imedbench.cli.screen import console
+    from imedbench.cli.screen import print_yaml
     from imedbench.layout.writing import recipe_text
     from imedbench.recipe import load_recipe
 
-    text = recipe_text(load_recipe(name))
-    if console.is_terminal:
-        console.print(Syntax(text, "yaml", background_color="default"))
-    else:
-        print(text, end="")
+    print_yaml(recipe_text(load_recipe(name)))
 
 
 @app.command()

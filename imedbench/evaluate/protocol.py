@@ -214,11 +214,11 @@ def _parse(text: bytes, where: str) -> Protocol:
     try:
         written: Any = yaml.safe_load(text)
         return Protocol.model_validate(written)
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         message = f"{where}: is not YAML ({problem}); correct it."
         raise BadProtocol(message) from problem
     except UnknownName as problem:
-        message = f"{where}: {problem}."
+        message = f"{where}: {problem}; correct it."
         raise BadProtocol(message) from problem
     except ValidationError as problem:
         first = problem.errors()[0]

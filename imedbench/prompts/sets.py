@@ -60,13 +60,22 @@ def load_set(name: str) -> PromptSet:
         UnknownName: no set has this name, and there is no such file.
         BadProtocol: the file is not a set of imperfections; the message names the field.
     """
+    return _parse(set_text(name), name if name in list_sets() else printable(name))
+
+
+def set_text(name: str) -> bytes:
+    """The YAML of the set of this name, or of a file, unread.
+
+    Raises:
+        UnknownName: no set has this name, and there is no such file.
+    """
     if name in list_sets():
-        return _parse(files("imedbench.prompts").joinpath("sets", f"{name}.yaml").read_bytes(), name)
+        return files("imedbench.prompts").joinpath("sets", f"{name}.yaml").read_bytes()
     path = Path(name)
     if not path.is_file():
         kind = "set of prompts"
         raise UnknownName(kind, name, list_sets())
-    return _parse(path.read_bytes(), printable(path))
+    return path.read_bytes()
 
 
 def _parse(text: bytes, where: str) -> PromptSet:
