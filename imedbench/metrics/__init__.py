@@ -8,8 +8,8 @@ One rule for empty masks:
 
 - Both empty: nothing is defined, every metric is NaN. Summaries count such values as missing, not as scores.
 - One empty: overlaps (dice, iou, boundary_iou, surface_dice) are 0 and distances (hd95, assd) are infinite;
-  volume_error is what its formula says, 1 for an empty guess and infinite for an empty truth. In the scores of a run
-  infinite millimetres are written as the image's diagonal (`bounded`), so that means exist.
+  volume_error is what its formula says, 1 for an empty guess and infinite for an empty truth. In means an infinite
+  distance counts the diagonal of the image (`summary`).
 
 DeepMind's surface-distance package does the same, but for the Hausdorff distance of two empty masks, which is infinite
 there; MetricsReloaded has been counting two empty masks as a perfect 1 in overlaps.
@@ -21,25 +21,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from imedbench.metrics.boundary import boundary_iou
     from imedbench.metrics.effort import Effort, effort_of
-    from imedbench.metrics.facts import bounded, facts_of, worst
     from imedbench.metrics.overlap import dice, iou, volume_error
+    from imedbench.metrics.paired import Comparison, compare
+    from imedbench.metrics.summary import Bootstrap, Summary, summarise
     from imedbench.metrics.surface import SurfaceDistances, Surfaces, assd, hd95, surface_dice
 
 __all__ = [
+    "Bootstrap",
+    "Comparison",
     "Effort",
+    "Summary",
     "SurfaceDistances",
     "Surfaces",
     "assd",
     "boundary_iou",
-    "bounded",
+    "compare",
     "dice",
     "effort_of",
-    "facts_of",
     "hd95",
     "iou",
+    "summarise",
     "surface_dice",
     "volume_error",
-    "worst",
 ]
 
 _HOMES = {
@@ -47,7 +50,8 @@ _HOMES = {
     "boundary": ("boundary_iou",),
     "surface": ("SurfaceDistances", "Surfaces", "assd", "hd95", "surface_dice"),
     "effort": ("Effort", "effort_of"),
-    "facts": ("bounded", "facts_of", "worst"),
+    "paired": ("Comparison", "compare"),
+    "summary": ("Bootstrap", "Summary", "summarise"),
 }
 
 
