@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from imedbench.prompts.base import Scene, Simulator
-from imedbench.prompts.depth import Region, centroid, squared_depth
+from imedbench.prompts.depth import Region, centroid, rim, squared_depth
 from imedbench.prompts.regions import RegionName, Slices, View, clicked_voxels, select, views
 from imedbench.types import Array, Click, Mask
 
@@ -106,8 +106,7 @@ class ClickUser(Simulator):
             case "central-half":
                 return _central_half(mask, view.spacing_mm)
             case "boundary":
-                # A voxel with a face neighbour outside is one voxel from it, and no other is.
-                return np.asarray(squared_depth(mask) == 1)
+                return rim(mask)
             case "inner":
                 depth = squared_depth(mask, view.spacing_mm)
                 return np.asarray(depth > depth.max() / 4)

@@ -74,6 +74,17 @@ def squared_depth(mask: Mask, spacing_mm: Spacing | None = None) -> NDArray[np.f
     return depth
 
 
+def rim(mask: Mask) -> Mask:
+    """The voxels that have a face neighbour outside; what lies beyond the array is outside."""
+    inner = np.pad(mask, 1)
+    whole = inner.copy()
+    for axis in range(mask.ndim):
+        inner &= np.roll(whole, 1, axis)
+        inner &= np.roll(whole, -1, axis)
+    outermost: Mask = mask & ~inner[(slice(1, -1),) * mask.ndim]
+    return outermost
+
+
 def centroid(mask: Mask) -> Array:
     """(d,) mean position of the voxels that are true."""
     # Sums of projections: a list of all positions would take eight bytes a voxel and axis.

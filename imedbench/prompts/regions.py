@@ -113,7 +113,8 @@ def select(view: View, name: RegionName, rng: Generator) -> Region | None:
 def _largest(view: View, error: Region) -> Region | None:
     import cc3d
 
-    labels = cc3d.connected_components(error.mask, connectivity=26 if error.mask.ndim == 3 else 8)
+    # As integers: cc3d 4.1.1 joins what does not touch, or fails, on some bool arrays.
+    labels = cc3d.connected_components(error.mask.view(np.uint8), connectivity=26 if error.mask.ndim == 3 else 8)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     left = np.bincount(labels[view.free(error)], minlength=len(sizes))

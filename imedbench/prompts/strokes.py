@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from imedbench.prompts.depth import rim
 from imedbench.types import Array, Mask
 
 TRUNCATED = 3.0
@@ -46,12 +47,7 @@ def contour(mask: Mask, blur: float, rng: Generator) -> Mask:
     wide = np.pad(mask, reach).astype(np.float32)
     soft = gaussian_filter(wide, blur, mode="constant", truncate=TRUNCATED)[(slice(reach, -reach),) * mask.ndim]
     values = soft[mask]
-    left = np.pad(mask & (soft >= rng.uniform(values.min(), values.max())), 1)
-    inner = left.copy()
-    for axis in range(mask.ndim):
-        inner &= np.roll(left, 1, axis) & np.roll(left, -1, axis)
-    outline: Mask = (left & ~inner)[(slice(1, -1),) * mask.ndim]
-    return outline
+    return rim(mask & (soft >= rng.uniform(values.min(), values.max())))
 
 
 def thickened(stroke: Mask, thickness: int) -> Mask:
