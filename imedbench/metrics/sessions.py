@@ -67,7 +67,7 @@ def counted(scores: "pa.Table") -> Reals:
     A failed session's is `worst_of` its metric or curve; an infinite distance is the image's diagonal; what is not
     defined stays NaN.
     """
-    values = np.array(scores["value"], np.float64)
+    values = np.array(scores["value"].to_numpy(), np.float64)
     failed = np.asarray(scores["failed"])
     if not (failed.any() or np.isinf(values).any()):
         return values
