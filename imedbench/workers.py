@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,26 @@ class Workers:
     """Where tasks run."""
 
     count: int = 1
-    """Processes on this machine; 0 works in this one."""
+    """Processes on this machine, a thread each; 0 works in this one."""
     scheduler: str = ""
     """Address of a running dask scheduler; empty for a cluster of ``count`` processes on this machine."""
     device: str = "auto"
+
+
+def one_thread() -> None:
+    """Lets networks compute on one thread of this process.
+
+    The last bits of a network's sums depend on the number of threads, and a voxel here and there on them: with one thread
+    a worker, and as many workers as cores, results are the same on any number of workers.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Generated masks are tidied and brought to the grain of the truth.
+"""Generated masks are brought to the grain of the truth, and tidied.
 
 Section 3.2 of the IMed-361M paper, "Quality control and granularity management". The paper speaks of one generated
 label map; here generated masks may overlap and nest, so a truth mask does not replace all that lies under it. One of
@@ -6,7 +6,7 @@ several components (bowel, ribs) replaces what it covers, which is its fragments
 other versions of itself; finer masks inside it (vessels in a liver) and larger ones around it are objects of their own.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,21 @@ SAME = 0.5
 """Another version of a truth mask has more than this intersection over union with it."""
 
 
-def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) -> Masks:
+@dataclass(frozen=True, slots=True, eq=False)
+class Corrected:
+    """What correction leaves."""
+
+    from_truth: Masks
+    """Copies of truth masks, as interactive ones."""
+    generated: Masks
+    """The generated masks that stay."""
+
+    def tidied(self) -> Masks:
+        """All of them, the generated ones cleaned: thin parts of the truth are no noise."""
+        return Masks.concatenate([self.from_truth, clean(self.generated)])
+
+
+def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) -> Corrected:
     """Generated masks, corrected by the truth.
 
     Truth of several components replaces every generated mask of which it covers more than half. Truth of a single
@@ -36,7 +50,7 @@ def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) ->
         box_overlap: 0 to 1; the paper's 95 %.
     """
     if not len(truth):
-        return proposals
+        return Corrected(truth, proposals)
     shared = proposals.intersections(truth)
     areas = proposals.areas()[:, None]
     covered = shared > COVERED * areas
@@ -60,8 +74,7 @@ def correct(proposals: Masks, truth: Masks, box_overlap: float = BOX_OVERLAP) ->
     remaining = np.flatnonzero(kept)
     infos = [replace(proposals.infos[i], target=names.get(int(i), "")) for i in remaining]
     copies = [replace(truth.infos[i], kind="interactive", score=1.0, stability=1.0) for i in added]
-    from_truth = truth.select(added).with_infos(copies)
-    return Masks.concatenate([from_truth, proposals.select(remaining).with_infos(infos)])
+    return Corrected(truth.select(added).with_infos(copies), proposals.select(remaining).with_infos(infos))
 
 
 def clean(masks: Masks, radius: int = 1, largest_hole: float = 0.0005) -> Masks:

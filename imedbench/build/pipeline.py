@@ -2,13 +2,11 @@
 
 Tasks are small, ordered and idempotent. A task leaves one file; a part is assembled from its tasks' files in their
 order and appears in the store at once. So a build may be killed at any time, and the store does not depend on the
-order in which workers finish. Nor does it on their number, but for generated masks: the cores that are left to each
-worker decide in which order a network's sums are taken, and a pixel on a border may turn.
+number of workers or the order in which they finish.
 """
 
 import itertools
 import json
-import os
 import re
 import shutil
 from collections import Counter
@@ -171,7 +169,6 @@ class _Crew:
                 job.sources,
                 job.settings,
                 job.workers.device,
-                max(1, (os.cpu_count() or 1) // max(1, job.workers.count)),
             )
             for number, bites in enumerate(part.tasks)
         ]

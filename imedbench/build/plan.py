@@ -17,7 +17,7 @@ from imedbench.io import Header
 from imedbench.layout import Problem, Study, find_studies, peek_study
 from imedbench.recipe import Recipe
 
-IMAGES_PER_PART = 1024
+IMAGES_PER_PART = 2048
 IMAGES_PER_TASK = 8
 
 

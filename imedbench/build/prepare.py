@@ -17,7 +17,7 @@ from imedbench.build.filters import (
     drop_small,
     too_long,
 )
-from imedbench.build.granularity import clean, correct
+from imedbench.build.granularity import correct
 from imedbench.build.instances import split_instances
 from imedbench.build.proposals import ProposalSettings, propose
 from imedbench.build.splits import split_of
@@ -189,8 +189,7 @@ class Preparation:
             return regions
         if self.model is None or self.proposals is None:
             return Masks.empty(picture.grid)
-        # Generated masks are tidied before the truth joins them: its thin parts are no noise.
-        return correct(clean(propose(self.model, picture, self.proposals)), truth)
+        return correct(propose(self.model, picture, self.proposals), truth).tidied()
 
     def _case(self, study: Study, name: str, image: Image, masks: Masks) -> Case:
         recipe = self.recipe

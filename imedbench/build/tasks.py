@@ -17,6 +17,7 @@ from imedbench.errors import BadInput, ImedbenchError
 from imedbench.layout import peek_study
 from imedbench.models import load
 from imedbench.store import PartWriter, finished_parts
+from imedbench.workers import one_thread
 
 if TYPE_CHECKING:
     from imedbench.models.base import Model
@@ -44,16 +45,13 @@ class Task:
     sources: tuple[Source, ...]
     settings: BuildSettings
     device: str
-    threads: int
 
 
 def run_task(task: Task) -> int:
     """Prepares the bites of a task and leaves them in its file; returns how many studies failed."""
-    import torch
-
     if task.target.exists():
         return 0
-    torch.set_num_threads(task.threads)
+    one_thread()
     records, problems = [], []
     dropped: Counter[str] = Counter()
     strangers: Counter[str] = Counter()

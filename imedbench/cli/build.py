@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imedbench.workers import cores
+
 if TYPE_CHECKING:
     from imedbench.build.plan import Source
     from imedbench.build.proposals import ProposalSettings
@@ -37,7 +39,10 @@ def build(
     least_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least predicted IoU of a generated mask.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.")] = 2,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.", show_default="all cores"),
+    ] = cores(),
     scheduler: Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, how large and how long.")] = False,

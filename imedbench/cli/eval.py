@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imedbench.workers import cores
+
 if TYPE_CHECKING:
     from imedbench.workers import Workers
 
@@ -58,7 +60,10 @@ def eval(
         Across, typer.Option(help="A 2-D model in a volume: the last slice's box or point, or the user on all slices.")
     ] = Across.BOX,
     batch: Annotated[int, typer.Option(min=1, help="Targets asked at once.")] = 32,
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.", show_default="all cores"),
+    ] = cores(),
     scheduler: Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:

@@ -248,7 +248,6 @@ def _carry_out(
         plan.arms,
         settings.across,
         settings.batch,
-        max(1, (os.cpu_count() or 1) // max(1, workers.count)),
     )
     chunks = {subject.case: chunks_of(subject, plan.protocol, settings.batch) for subject in plan.subjects}
     notes = _work(job, chunks, workers, progress)

@@ -18,6 +18,7 @@ from imedbench.evaluate.tables import schema
 from imedbench.models.base import Model, Session
 from imedbench.store import Store
 from imedbench.types import Case
+from imedbench.workers import one_thread
 
 if TYPE_CHECKING:
     from imedbench.targets import Vocabulary
@@ -44,7 +45,6 @@ class Job:
     """How a 2-D model gets through a volume: see `imedbench.models.slicewise`; ``slices`` has the user prompt each."""
     batch: int
     """Sessions at once, at most."""
-    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,9 @@ def piece_path(out: Path, case: str, chunk: int, table: str) -> Path:
 
 def run_task(job: Job, task: Task) -> Done:
     """Leads the sessions of a case and leaves their rows chunk by chunk."""
-    import torch
-
     from imedbench.targets import Vocabulary
 
-    torch.set_num_threads(job.threads)
+    one_thread()
     case = _store(job.store)[task.case]
     model = load_model(job.model, job.checkpoint, job.device, job.across if len(case.image.grid) == 3 else None)
     guard = Guard()

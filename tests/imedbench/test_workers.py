@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from imedbench.errors import Unavailable
-from imedbench.workers import Workers, alone, connect
+from imedbench.workers import Workers, alone, connect, cores, one_thread
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
@@ -31,3 +32,13 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_work_in_this_process(tmp_path: Path) -> None:
     with connect(Workers(0), tmp_path) as client:
         assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_a_worker_computes_on_one_thread() -> None:
+    threads = torch.get_num_threads()
+    try:
+        one_thread()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+    assert cores() >= 1

@@ -28,7 +28,6 @@ def begin(source: Source, out: Path) -> tuple[Part, list[Task]]:
             (source,),
             BuildSettings(),
             device="cpu",
-            threads=1,
         )
         for number, bites in enumerate(part.tasks)
     ]
