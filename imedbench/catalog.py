@@ -19,6 +19,7 @@ MODELS = {
     "sam-vit-b": "baselines.sam:SAM_VIT_B",
     "sam-vit-l": "baselines.sam:SAM_VIT_L",
     "sam-vit-h": "baselines.sam:SAM_VIT_H",
+    "threshold": "imedbench.models.threshold:THRESHOLD",
     "oracle": "imedbench.models.oracle:ORACLE",
 }
 

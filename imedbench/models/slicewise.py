@@ -40,6 +40,9 @@ class Slicewise:
     margin: int = 2
     """Pixels by which a carried box is larger than the answer on each side; without any, answers shrink from slice to
     slice and cannot grow."""
+    least_overlap: float = 0.3
+    """IoU of an answer with the one it was carried from, below which the target has ended; 0 goes on until an answer is
+    empty, as published."""
     kept: int = 32
     """Encoded slices kept at a time; one of SAM takes about 25 MB where its network runs."""
     card: Card = field(init=False)
@@ -226,9 +229,19 @@ class SlicewiseSession:
                 carried.append([prompt])
         if going:
             answers = self._session(going[0][1][0]).predict_many(carried)
-            for (draft, run), answer in zip(going, answers, strict=True):
-                draft.put(run[0], answer)
-        return going
+            return [each for each, answer in zip(going, answers, strict=True) if self._take(*each, answer)]
+        return []
+
+    def _take(self, draft: _Draft, run: range, answer: Prediction) -> bool:
+        """Whether the first slice of ``run`` still shows the target; where not, the target ends before it."""
+        last = draft.guess(run[0] - run.step)
+        guess = answer.logits > 0
+        overlap = np.count_nonzero(last & guess) / np.count_nonzero(last | guess)
+        if overlap < self._settings.least_overlap:
+            draft.clear(run)
+            return False
+        draft.put(run[0], answer)
+        return True
 
     def _carry(self, guess: Mask) -> Prompt | None:
         """What prompts the next slice; None where there is nothing to carry."""
