@@ -8,7 +8,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from imedbench import catalog
 from imedbench.evaluate.data import Subject
 from imedbench.evaluate.guard import Guard
 from imedbench.evaluate.loop import Dialogue, Goal, interact
@@ -100,7 +99,9 @@ def run_task(job: Job, task: Task) -> Done:
     sessions = sum(len(masks) for _, masks in task.chunks) * len(job.arms)
     encode_seconds = (perf_counter() - start) / sessions
     done = [
-        _run_chunk(_Setting(job, case, session, guard, encode_seconds, Vocabulary.load()), *chunk)
+        _run_chunk(
+            _Setting(job, case, session, model.card.sees_truth, guard, encode_seconds, Vocabulary.load()), *chunk
+        )
         for chunk in task.chunks
     ]
     return Done(sum(len(masks) for _, masks in task.chunks), sum(done), tuple(guard.notes))
@@ -111,7 +112,9 @@ def give_up(job: Job, task: Task, why: str) -> Done:
     from imedbench.targets import Vocabulary
 
     case = _store(job.store)[task.case]
-    setting = _Setting(job, case, why, Guard(), 0.0, Vocabulary.load())
+    setting = _Setting(
+        job, case, why, sees_truth=False, guard=Guard(), encode_seconds=0.0, vocabulary=Vocabulary.load()
+    )
     failed = sum(_run_chunk(setting, *chunk) for chunk in task.chunks)
     return Done(sum(len(masks) for _, masks in task.chunks), failed, ())
 
@@ -121,6 +124,7 @@ class _Setting:
     job: Job
     case: Case
     session: Session | str
+    sees_truth: bool
     guard: Guard
     encode_seconds: float
     vocabulary: "Vocabulary"
@@ -142,7 +146,7 @@ def _run_chunk(setting: _Setting, chunk: int, masks: tuple[int, ...]) -> int:
             dialogue.fail(setting.session)
     else:
         step = _at_once(goals[0].truth.size, job.batch)
-        seen = catalog.card(job.model).sees_truth
+        seen = setting.sees_truth
         for first in range(0, len(every), step):
             interact(setting.session, every[first : first + step], setting.guard, sees_truth=seen)
     scorers = {id(goal): Scorer(goal.truth, goal.spacing_mm, job.protocol.metrics) for goal in goals}
