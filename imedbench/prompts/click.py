@@ -78,8 +78,7 @@ class ClickUser(Simulator):
         for turn in range(min(self.count, int(np.count_nonzero(free)))):
             merit = region.depth if not turn and self.place != "centroid" else None
             merit = self._merit(view, left) if merit is None else merit.copy()
-            # Below any merit that a free voxel can have.
-            merit[~free] = -np.inf
+            merit *= free
             if self.place == "deepest":
                 chosen = int(rng.choice(np.flatnonzero(merit == merit.max())))
             else:
@@ -90,8 +89,10 @@ class ClickUser(Simulator):
         return found
 
     def _merit(self, view: View, mask: Mask) -> Array:
+        """The greater the better; above 0 in the whole region."""
         if self.place == "centroid":
-            return -_squared_distance(mask.shape, centroid(mask), view.spacing_mm)
+            distance = _squared_distance(mask.shape, centroid(mask), view.spacing_mm)
+            return distance.max() + 1 - distance
         return squared_depth(mask, view.spacing_mm)
 
     def _drawn(self, view: View, region: Region, free: Mask, rng: Generator) -> list[NDArray[np.intp]]:
