@@ -1,5 +1,6 @@
 """A run: one model under one protocol on one store; resumable at the target, the same whoever does the work."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imedbench import __version__, catalog
-from imedbench.errors import BadResults, Unavailable, printable
+from imedbench.errors import BadResults, BadStore, Unavailable, printable
 from imedbench.evaluate.data import Subject, Subset, digest_of, subjects
 from imedbench.evaluate.protocol import Arm, Protocol, load_protocol
 from imedbench.evaluate.results import TABLES, Results, merge, read_run, write_run
@@ -123,13 +124,12 @@ def _plan(store: Store, settings: RunSettings) -> _Plan:
     protocol, spoiled = load_protocol(settings.protocol), load_set(settings.prompts)
     weights = find_weights(card, Path(settings.checkpoint) if settings.checkpoint else None)
     checksum = "" if weights is None else sha256(weights)
-    dimension = _dimension(card, protocol, settings.subset)
+    dimension, asked = _asked(store, settings.subset, _dimensions(card, protocol, settings.subset))
     flat = dimension == 3 and 3 not in card.dimensions
     taken, skipped = _taken(card, protocol)
     if flat:
         taken = _flat(card, taken, settings.across)
     arms = tuple(_mapped(arm, spoiled.spoil) for arm in taken)
-    asked = subjects(store, settings.subset, dimension)
     plan = _Plan(store, protocol, spoiled, card, checksum, arms, skipped, dimension, asked, {})
     plan.record.update(_record(plan, settings))
     return plan
@@ -165,14 +165,28 @@ def _mapped(arm: Arm, change: Callable[[Simulator], Simulator]) -> Arm:
     return arm.model_copy(update={"first": first, "later": later})
 
 
-def _dimension(card: "Card", protocol: Protocol, subset: Subset) -> int:
-    """2 for pictures, 3 for volumes."""
-    if subset.on == "volumes" or (subset.on == "auto" and protocol.dimensions == (3,)):
-        return 3
-    if subset.on == "pictures" and 2 not in card.dimensions:
-        message = f"{card.name} takes volumes only; leave --on to auto."
-        raise Unavailable(message)
-    return 2 if 2 in card.dimensions and 2 in protocol.dimensions else 3
+def _dimensions(card: "Card", protocol: Protocol, subset: Subset) -> list[int]:
+    """Of the cases that may be asked: 2 for pictures, 3 for volumes, the first that the store has.
+
+    A 2-D model goes through volumes slice by slice where it is told to, or where a protocol is for volumes only.
+    """
+    if subset.on == "auto":
+        both = [each for each in (2, 3) if each in card.dimensions and each in protocol.dimensions]
+        return both or [3]
+    wanted = 2 if subset.on == "pictures" else 3
+    for who, takes in ((card.name, (*card.dimensions, 3)), (f"the protocol {protocol.id}", protocol.dimensions)):
+        if wanted not in takes:
+            message = f"{who} is not for {subset.on}; leave --on to auto."
+            raise Unavailable(message)
+    return [wanted]
+
+
+def _asked(store: Store, subset: Subset, dimensions: Sequence[int]) -> tuple[int, list[Subject]]:
+    """The dimension that the store has, and its cases."""
+    for dimension in dimensions[:-1]:
+        with contextlib.suppress(BadStore):
+            return dimension, subjects(store, subset, dimension)
+    return dimensions[-1], subjects(store, subset, dimensions[-1])
 
 
 def _record(plan: _Plan, settings: RunSettings) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def _alone(store: Store, out: Path, asked: RunSettings) -> None:
     """Runs in this thread, so that an interruption arrives."""
     plan = running._plan(store, asked)
     with running.alone(out, tasks.WORK, "evaluation"):
-        job = tasks.Job(store.path, out, "puppet", "", "cpu", plan.protocol, plan.arms, "box", asked.batch, 1)
+        job = tasks.Job(store.path, out, "puppet", "", "cpu", plan.protocol, plan.arms, "box", asked.batch)
         running.write_run(out, plan.record | {"status": "running"})
         for subject in plan.subjects:
             chunks = tuple(enumerate(tasks.chunks_of(subject, plan.protocol, asked.batch)))

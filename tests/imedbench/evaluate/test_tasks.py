@@ -25,7 +25,7 @@ def protocol(**fields: Any) -> Protocol:
 @pytest.fixture
 def job(pictures: Store, tmp_path: Path) -> Job:
     asked = protocol()
-    return Job(pictures.path, tmp_path, "puppet", "", "cpu", asked, asked.arms, "box", 8, 1)
+    return Job(pictures.path, tmp_path, "puppet", "", "cpu", asked, asked.arms, "box", 8)
 
 
 def test_chunks_are_as_small_as_the_batch_allows() -> None:
