@@ -72,9 +72,9 @@ def eval(
     An interrupted run goes on where it stopped: repeat the command. Exit code 3 means that the run is finished but some
     sessions failed; they count, and the report lists them.
     """
-    from imedbench.cli.screen import evaluating, print_run
+    from imedbench.cli.screen import evaluating, print_run, resumable
     from imedbench.evaluate.data import Subset
-    from imedbench.evaluate.report import write_report
+    from imedbench.evaluate.report import make_report, write_files
     from imedbench.evaluate.run import RunSettings, evaluate
     from imedbench.workers import Workers
 
@@ -84,9 +84,10 @@ def eval(
     )
     crew = Workers(workers, scheduler, device)
     store = _store(data, out, crew)
-    with evaluating() as progress:
+    with resumable(), evaluating() as progress:
         summary = evaluate(store, out, settings, workers=crew, progress=progress)
-    print_run(summary, write_report([summary.results], out))
+    report = make_report([summary.results])
+    print_run(summary, report, write_files(report, out))
     if summary.failed:
         raise typer.Exit(FAILED)
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from imedbench.build.estimate import Estimate
     from imedbench.build.pipeline import BuildSummary
     from imedbench.build.pipeline import Progress as BuildProgress
+    from imedbench.evaluate.report import Report, ReportPaths
     from imedbench.evaluate.run import Progress as RunProgress
+    from imedbench.evaluate.run import RunSummary
     from imedbench.recipe import Recipe
 
 STAGES = {
@@ -131,6 +133,23 @@ def print_place(summary: "BuildSummary") -> None:
     """Where to look."""
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.store))}[/]", soft_wrap=True)
     console.print(f"Report: {escape(str(summary.report))}", soft_wrap=True)
+
+
+def print_run(summary: "RunSummary", report: "Report", paths: "ReportPaths") -> None:
+    """How a run ended: what was not asked, what failed, the scores, and where to look."""
+    from imedbench.evaluate.report.terminal import renderables
+
+    if summary.skipped:
+        names = ", ".join(summary.skipped)
+        console.print(f"Not asked, because the model takes no such prompts: {escape(names)}", soft_wrap=True)
+    for note in summary.notes:
+        console.print(f"[yellow]note[/] {escape(note)}", soft_wrap=True)
+    if summary.failed:
+        console.print(f"[yellow]{counted(summary.failed, 'session')} failed; they count, and the report lists them.[/]")
+    for shown in renderables(report):
+        console.print(shown)
+    console.print(f"[green]Finished[/] [bold]{escape(str(summary.results.path))}[/]", soft_wrap=True)
+    console.print(f"Report: {escape(str(paths.html))}", soft_wrap=True)
 
 
 def print_estimate(estimate: "Estimate") -> None:

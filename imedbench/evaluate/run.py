@@ -171,7 +171,7 @@ def _dimensions(card: "Card", protocol: Protocol, subset: Subset) -> list[int]:
     A 2-D model goes through volumes slice by slice where it is told to, or where a protocol is for volumes only.
     """
     if subset.on == "auto":
-        both = [each for each in (2, 3) if each in card.dimensions and each in protocol.dimensions]
+        both: list[int] = [each for each in (2, 3) if each in card.dimensions and each in protocol.dimensions]
         return both or [3]
     wanted = 2 if subset.on == "pictures" else 3
     for who, takes in ((card.name, (*card.dimensions, 3)), (f"the protocol {protocol.id}", protocol.dimensions)):
