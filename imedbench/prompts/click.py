@@ -92,7 +92,7 @@ class ClickUser(Simulator):
         """The greater the better; above 0 in the whole region."""
         if self.place == "centroid":
             distance = _squared_distance(mask.shape, centroid(mask), view.spacing_mm)
-            return distance.max() + 1 - distance
+            return np.asarray(distance.max() + 1 - distance)
         return squared_depth(mask, view.spacing_mm)
 
     def _drawn(self, view: View, region: Region, free: Mask, rng: Generator) -> list[NDArray[np.intp]]:

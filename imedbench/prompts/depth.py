@@ -117,7 +117,10 @@ def dilated(mask: Mask, radius: float) -> Mask:
 
 
 def eroded(mask: Mask, radius: float) -> Mask:
-    """The voxels more than ``radius`` voxels from any that is not true; the deepest ones where none is."""
+    """The voxels more than ``radius`` voxels from what is not in the mask, the image's outside included.
+
+    Where none is, the deepest ones.
+    """
     found = region_of(mask)
     if found is None or radius <= 0:
         return mask.copy()
