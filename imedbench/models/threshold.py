@@ -2,8 +2,9 @@
 
 Every prompt votes with the smoothed intensities that it marks as inside or outside; a voxel's evidence is the log of
 how much likelier its own is inside, as in the data term of Boykov and Jolly's interactive graph cuts (2001). Where both
-sides are marked, evidence yields to the nearer mark; without a box, it falls with the distance from the inside marks.
-Of what is then likelier inside, the parts joined to the prompts are the answer. No chance, nothing learnt.
+sides are marked, evidence yields to the nearer mark; without a box, it falls with the square of the distance from the
+inside marks. Of what is then likelier inside, the parts joined to the prompts are the answer. No chance, no
+learning.
 """
 
 from collections.abc import Sequence
@@ -48,8 +49,8 @@ _KEPT = 1.0
 """What an earlier answer weighs against the evidence."""
 _MARKED = 1.0
 """The least logit of a voxel that is marked as inside."""
-_REACH = 0.25
-"""Of the image's longest side: how far from an inside mark, without a box, even the strongest evidence counts."""
+_REACH = 0.2
+"""Of the image's longest side: how far away, without a box, even the strongest evidence counts."""
 _AWAY = -12.0
 """The logit outside the boxes."""
 _PERCENTILES = (0.5, 99.5)
@@ -124,11 +125,13 @@ class ThresholdSession:
         local = log_ratio(*self._votes(prompts, last), _LIMIT)[self._bins[region]]
         if kept is not None:
             local += np.where(kept, np.float32(_KEPT), np.float32(-_KEPT))
-        near = self._distance(local.shape, inside) if len(marks[0]) else None
-        if near is not None and not boxes:
-            local -= np.float32(_LIMIT / self._reach_mm) * near
-        if near is not None and len(marks[1]):
-            local += _nearness(near, self._distance(local.shape, outside))
+        if not boxes and len(marks[0]):
+            fall = np.float32(_LIMIT) * (self._distance(_at(local.shape, inside)) / np.float32(self._reach_mm)) ** 2
+            # What was answered may lie round marks of earlier turns.
+            local -= fall if kept is None else np.where(kept, np.minimum(fall, np.float32(_KEPT)), fall)
+        if len(marks[0]) and len(marks[1]):
+            local += _nearness(*(self._distance(_at(local.shape, side)) for side in (inside, outside)))
+        np.maximum(local, _AWAY, out=local)
         within = [tuple(slice(a.start - b, a.stop - b) for a, b in zip(box, origin, strict=True)) for box in boxes]
         _confine(local, within)
         local[inside] = np.maximum(local[inside], _MARKED)
@@ -158,14 +161,18 @@ class ThresholdSession:
             votes[False].append(self._everything)
         return votes[True], votes[False]
 
-    def _distance(self, shape: tuple[int, ...], marks: tuple[Array, ...]) -> Logits:
-        """Millimetres from the nearest mark."""
+    def _distance(self, places: Mask) -> Logits:
+        """Millimetres from the nearest of these voxels."""
         import edt
 
-        free = np.ones(shape, bool)
-        free[marks] = False
-        away_mm: Logits = edt.edt(free, anisotropy=self._spacing_mm, black_border=False)
+        away_mm: Logits = edt.edt(~places, anisotropy=self._spacing_mm, black_border=False)
         return away_mm
+
+
+def _at(shape: tuple[int, ...], voxels: tuple[Array, ...]) -> Mask:
+    places = np.zeros(shape, bool)
+    places[voxels] = True
+    return places
 
 
 def _nearness(inside_mm: Logits, outside_mm: Logits) -> Logits:
