@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, *, folder: Path = TEMPLATES, **values: Any) -> str:
     """The page that a template of this package makes of these values.
 
     A template extends ``page.html.j2``, which asks for ``title`` and brings styles and script.
+
+    Args:
+        template: its file's name.
+        folder: where it and what it includes lie, if not in this package.
+        values: what it asks for.
     """
-    return _environment().get_template(template).render(**values)
+    return _environment(folder).get_template(template).render(**values)
 
 
 def webp_uri(picture: Array, quality: int = 82) -> str:
@@ -39,13 +44,13 @@ def write_page(text: str, path: Path) -> None:
 
 
 @cache
-def _environment() -> "Environment":
+def _environment(folder: Path) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from imedbench.report import charts
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
