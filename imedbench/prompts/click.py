@@ -9,6 +9,7 @@ from pydantic import Field
 
 from imedbench.prompts.base import Scene, Simulator
 from imedbench.prompts.depth import Region, centroid, rim, squared_depth
+from imedbench.prompts.imperfect import within_the_slice
 from imedbench.prompts.regions import RegionName, Slices, View, clicked_voxels, select, views
 from imedbench.types import Array, Click, Mask
 
@@ -49,8 +50,9 @@ class ClickUser(Simulator):
     """Whether voxels clicked before are left alone as long as the region has others; CVPR 2025 does not look."""
 
     def on_each_slice(self) -> "ClickUser":
-        """The same user, prompting each slice of a volume by itself."""
-        return self.model_copy(update={"slices": "each"})
+        """The same user, prompting each slice of a volume by itself, and erring within it."""
+        imperfect = tuple(within_the_slice(one) for one in self.imperfect)
+        return self.model_copy(update={"slices": "each", "imperfect": imperfect})
 
     def draw(self, truth: Mask, guess: Mask, rng: Generator, scene: Scene) -> tuple[Click, ...]:
         """The clicks of a turn; none where the region is empty."""

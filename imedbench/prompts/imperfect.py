@@ -228,6 +228,13 @@ class Translate(_OfBoxes):
         return _move(prompt, steps, truth.shape)
 
 
+def within_the_slice(imperfection: Imperfection) -> Imperfection:
+    """The same imperfection, which in a volume moves nothing to another slice."""
+    if "planar" not in type(imperfection).model_fields:
+        return imperfection
+    return imperfection.model_copy(update={"planar": True})
+
+
 def radius_of(mask: Mask, spacing_mm: Spacing | None = None) -> float:
     """Of the circle of the mask's area, or the sphere of its volume; in millimetres, in voxels without spacing."""
     size = np.count_nonzero(mask) * float(np.prod(spacing_mm or 1.0))

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from imedbench.errors import BadProtocol, UnknownName, printable
 from imedbench.prompts.base import AnyImperfection, Imperfection, Settings, Simulator
+from imedbench.prompts.imperfect import within_the_slice
 
 
 class PromptSet(Settings):
@@ -36,14 +37,8 @@ class PromptSet(Settings):
         kind = str(getattr(simulator, "simulate"))  # noqa: B009
         imperfections: tuple[Imperfection, ...] = getattr(self, kind)
         if getattr(simulator, "slices", "volume") != "volume":
-            imperfections = tuple(_within_the_slice(one) for one in imperfections)
+            imperfections = tuple(within_the_slice(one) for one in imperfections)
         return simulator.spoiled(imperfections)
-
-
-def _within_the_slice(imperfection: Imperfection) -> Imperfection:
-    if "planar" not in type(imperfection).model_fields:
-        return imperfection
-    return imperfection.model_copy(update={"planar": True})
 
 
 def list_sets() -> list[str]:

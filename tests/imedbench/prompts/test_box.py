@@ -46,6 +46,10 @@ def test_the_middle_slice_gives_the_sides_and_the_object_the_range() -> None:
     assert boxes(BoxUser(extent="middle-slice"), truth) == (Box((2, 8, 6), (10, 11, 9)),)
 
 
+def test_who_is_made_to_prompt_each_slice() -> None:
+    assert BoxUser(extent="middle-slice").on_each_slice() == BoxUser(extent="each-slice")
+
+
 @pytest.mark.parametrize("extent", ["tight", "each-slice", "middle-slice"])
 def test_in_a_picture_all_are_the_same(extent: Any) -> None:
     truth = np.zeros((9, 9), np.bool_)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from imedbench.prompts.base import Scene
 from imedbench.prompts.click import ClickUser, Place
+from imedbench.prompts.imperfect import Displace, WrongSide
 from imedbench.prompts.regions import RegionName, Slices
 from imedbench.types import Click
 
@@ -174,6 +175,14 @@ def test_clicks_in_slices() -> None:
     assert [click.at for click in each] == [(1, 4, 4), (2, 4, 4), (3, 4, 4), (4, 0, 0)]
     assert [click.at for click in ask(ClickUser(slices="middle"), truth)] == [(3, 4, 4)]
     assert len(ask(ClickUser(slices="each", place="uniform", count=3), truth)) == 10
+
+
+def test_who_is_made_to_click_in_each_slice_errs_within_it() -> None:
+    truth = ellipse((9, 40, 40), (4, 20, 20), (3, 12, 12))
+    user = ClickUser(imperfect=(Displace(low=1, high=1), WrongSide(probability=0))).on_each_slice()
+    clicks = ask(user, truth)
+    assert [click.at[0] for click in clicks] == [2, 3, 4, 5, 6]
+    assert all(np.hypot(click.at[1] - 20, click.at[2] - 20) > 5 for click in clicks)
 
 
 def test_clicks_of_ritm() -> None:

@@ -121,6 +121,10 @@ def test_by_slice_and_in_space() -> None:
     assert not (bent & ~truth).any()
 
 
+def test_who_is_made_to_draw_in_each_slice() -> None:
+    assert ScribbleUser(slices="volume").on_each_slice() == ScribbleUser(slices="each")
+
+
 def test_the_first_voxels_in_raster_order() -> None:
     truth = ellipse((12, 40, 40), (6, 20, 20), (4, 15, 12))
     every = np.vstack([stroke.voxels for stroke in ask(ScribbleUser(), truth)])

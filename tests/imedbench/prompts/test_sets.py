@@ -8,7 +8,7 @@ from imedbench.prompts.box import BoxUser
 from imedbench.prompts.click import ClickUser
 from imedbench.prompts.imperfect import Displace, Jitter, Miss
 from imedbench.prompts.mask import MaskUser
-from imedbench.prompts.sets import PromptSet, list_sets, load_set
+from imedbench.prompts.sets import PromptSet, list_sets, load_set, set_text
 from imedbench.prompts.text import TextUser
 from imedbench.types import Box, Click
 
@@ -82,6 +82,13 @@ def test_the_digest_is_of_what_bears_on_results(tmp_path: Path) -> None:
     assert first == renamed
     assert first != other
     assert len(first) == 64
+
+
+def test_the_text_of_a_set_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("# why\n")
+    assert set_text(str(path)) == b"# why\n"
+    assert b"# How the numbers were measured" in set_text("time-pressure")
 
 
 def test_no_such_set() -> None:
