@@ -22,11 +22,13 @@ def split_instances(masks: Masks, targets: Container[str]) -> Masks:
             parts.append(masks.select([index]))
             continue
         dense = masks.decode(index)
-        labels, count = cc3d.connected_components(dense, connectivity=8 if dense.ndim == 2 else 26, return_N=True)
-        if count < 2:
+        # As integers: cc3d 4.1.1 joins what does not touch, or fails, on some bool arrays. Its labels may have gaps.
+        labels = cc3d.connected_components(dense.view(np.uint8), connectivity=8 if dense.ndim == 2 else 26)
+        sizes = np.bincount(labels.reshape(-1))[1:]
+        if np.count_nonzero(sizes) < 2:
             parts.append(masks.select([index]))
             continue
-        order = np.argsort(-np.bincount(labels.reshape(-1))[1:], kind="stable") + 1
+        order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)] + 1
         infos = {int(value): replace(info, instance=rank) for rank, value in enumerate(order, 1)}
         parts.append(Masks.from_labels(labels, infos))
     return Masks.concatenate(parts) if parts else masks

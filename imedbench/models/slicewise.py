@@ -281,7 +281,7 @@ def _deepest(guess: Mask) -> Click:
     import cc3d
     import edt
 
-    largest = cc3d.largest_k(np.ascontiguousarray(guess), k=1, connectivity=8) > 0
+    largest = cc3d.largest_k(np.ascontiguousarray(guess).view(np.uint8), k=1, connectivity=8) > 0
     depth = edt.edt(largest, black_border=True)
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     return Click((float(row), float(column)))

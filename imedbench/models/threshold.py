@@ -239,7 +239,7 @@ def _join(logits: Logits, inside: tuple[Array, ...], boxes: Sequence[Region], ke
     import cc3d
 
     guess = logits > 0
-    parts = cc3d.connected_components(guess, connectivity=8 if guess.ndim == 2 else 26)
+    parts = cc3d.connected_components(guess.view(np.uint8), connectivity=8 if guess.ndim == 2 else 26)
     # In two dimensions the labels have gaps, and cc3d's own count is that of the parts.
     count = int(parts.max())
     joined = np.zeros(count + 1, bool)

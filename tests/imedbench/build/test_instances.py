@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+from scipy import ndimage
 
 from imedbench.build.instances import split_instances
 from imedbench.masks import MaskInfo, Masks
@@ -28,3 +30,13 @@ def test_instances_that_the_source_gave_are_kept() -> None:
     dense[0, 0, 0] = dense[0, 0, 4] = True
     masks = Masks.from_dense(dense, [MaskInfo("cell", instance=7)])
     assert split_instances(masks, {"cell"}).infos == masks.infos
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_components_are_those_of_scipy(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    dense = rng.random((1, *rng.integers(1, 20, rng.integers(2, 4)))) < rng.random()
+    expected, count = ndimage.label(dense[0], np.ones((3,) * (dense.ndim - 1)))
+    split = split_instances(Masks.from_dense(dense, [MaskInfo("nodule")]), {"nodule"})
+    assert sorted(split.areas().tolist()) == sorted(np.bincount(expected.reshape(-1))[1:].tolist() or [0])
+    assert [info.instance for info in split.infos] == (list(range(1, count + 1)) if count > 1 else [0])
