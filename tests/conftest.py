@@ -12,6 +12,11 @@ settings.load_profile("imedbench")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes what tests find into tests/golden, to be looked at before it is committed."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real samples beside the checkout; the test is skipped where there is none."""
