@@ -24,7 +24,7 @@ class Border:
     """
 
     corners: NDArray[np.int32]
-    """(n, axes): index of each such corner of the grid, in array order."""
+    """(axes, n): index of each such corner of the grid, in array order."""
     codes: NDArray[np.uint8]
     """(n,): which of the voxels around it are inside, as in `surfel_areas`."""
 
@@ -38,7 +38,7 @@ class Border:
         where = _set_bits(mixed)
         codes = _codes(inside, before, where)
         low = [sides[0] for sides in box]
-        return cls(np.stack(where, axis=1).astype(np.int32) + np.array(low, np.int32), codes)
+        return cls(np.stack(where).astype(np.int32) + np.array(low, np.int32)[:, None], codes)
 
 
 def bounding_box(mask: Mask) -> list[tuple[int, int]]:

@@ -9,18 +9,15 @@ arXiv:1809.04430), whose numbers these equal. Where a mask touches the edge of t
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.metrics.borders import Border
+from imedbench.metrics.nearest import Targets
 from imedbench.metrics.pairs import Spacing, as_mask, as_pair, as_spacing
 from imedbench.metrics.surfels import surfel_areas
 from imedbench.types import Mask
-
-if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
 
 Reals = NDArray[np.float64]
 
@@ -71,9 +68,12 @@ class Surfaces:
             ValueError: the guess is not of the truth's shape.
         """
         _, guess = as_pair(self._truth, guess)
-        other = _Surface(guess, self._spacing)
+        mine, other = self._surface, _Surface(guess, self._spacing)
         return SurfaceDistances(
-            _one_way(self._surface, other), _one_way(other, self._surface), self._surface.areas, other.areas
+            other.targets.distances_from(mine.border.corners),
+            mine.targets.distances_from(other.border.corners),
+            mine.areas,
+            other.areas,
         )
 
     @cached_property
@@ -130,35 +130,13 @@ class _Surface:
 
     def __init__(self, mask: Mask, spacing_mm: tuple[float, ...]) -> None:
         self.border = Border.of(mask)
-        self.spacing = np.array(spacing_mm)
+        self.spacing_mm = spacing_mm
         self.areas = surfel_areas(spacing_mm)[self.border.codes]
 
-    def __len__(self) -> int:
-        return len(self.areas)
-
     @cached_property
-    def places(self) -> Reals:
-        """(n, axes) mm."""
-        places: Reals = self.border.corners * self.spacing
-        return places
-
-    @cached_property
-    def tree(self) -> "cKDTree":
-        """To look up the nearest of the places."""
-        from scipy.spatial import cKDTree
-
-        return cKDTree(self.places, balanced_tree=False, compact_nodes=False)
-
-
-def _one_way(one: _Surface, other: _Surface) -> Reals:
-    """Distance in mm of every element of one surface to the nearest of the other."""
-    if not (len(one) and len(other)):
-        return np.full(len(one), np.inf)
-    _, nearest = other.tree.query(one.places)
-    # Whole steps, scaled: a distance that equals the tolerance must not miss it by the rounding of two places.
-    steps = (one.border.corners - other.border.corners[nearest]) * one.spacing
-    distances: Reals = np.sqrt((steps * steps).sum(axis=1))
-    return distances
+    def targets(self) -> Targets:
+        """To find the nearest of its elements."""
+        return Targets(self.border.corners, self.spacing_mm)
 
 
 def _percentile(distances: Reals, areas: Reals, percent: float) -> float:

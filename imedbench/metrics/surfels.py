@@ -9,7 +9,7 @@ of DeepMind's surface-distance package for every code and spacing.
 """
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -19,6 +19,7 @@ Point = tuple[float, ...]
 Reals = NDArray[np.float64]
 
 
+@lru_cache(maxsize=16)
 def surfel_areas(spacing_mm: tuple[float, ...]) -> Reals:
     """Area in mm² (256 codes, three axes) or length in mm (16 codes, two axes) of the surface at a code.
 

@@ -1,0 +1,61 @@
+"""How far grid points are from the nearest of others: exactly, and fast where that is near."""
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imedbench.metrics.sweep import plan_for, search
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
+Reals = NDArray[np.float64]
+Points = NDArray[np.int32]
+_CELLS_A_POINT = 400
+"""A sweep over more cells than this for each point takes longer than the tree."""
+
+
+class Targets:
+    """Points of a grid to which distances are wanted.
+
+    Args:
+        points: (axes, m), indices; two or three axes.
+        spacing_mm: distance between neighbours, one an axis.
+    """
+
+    def __init__(self, points: Points, spacing_mm: tuple[float, ...]) -> None:
+        self._points, self._spacing = points, spacing_mm
+
+    def distances_from(self, points: Points) -> Reals:
+        """(n,) mm from each of the points (axes, n) to the nearest target; infinite where there is none.
+
+        A distance is the root of the sum, in the order of the axes, of the squares of steps times spacing in double
+        precision, as in scipy's distance transform: what equals a tolerance there does so here.
+        """
+        squares, left = np.full(points.shape[1], np.inf), np.arange(points.shape[1])
+        if not (points.size and self._points.size):
+            return squares
+        plan = plan_for(self._spacing)
+        low, high = points.min(axis=1) - plan.margin, points.max(axis=1) + plan.margin + 1
+        if math.prod((high - low).tolist()) <= _CELLS_A_POINT * points.shape[1]:
+            squares, left = search(points, self._points, (low, high), plan)
+        if len(left):
+            squares[left] = self._look_up(points[:, left])
+        return np.sqrt(squares)
+
+    def _look_up(self, points: Points) -> Reals:
+        """The squared distances, by a tree."""
+        spacing = np.array(self._spacing)
+        _, nearest = self._tree.query(points.T * spacing)
+        ways = (points - self._points[:, nearest]) * spacing[:, None]
+        squares: Reals = (ways * ways).sum(axis=0)
+        return squares
+
+    @cached_property
+    def _tree(self) -> "cKDTree":
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self._points.T * np.array(self._spacing), balanced_tree=False, compact_nodes=False)
