@@ -44,18 +44,13 @@ class Border:
 def bounding_box(mask: Mask) -> list[tuple[int, int]]:
     """First index and one past the last, along each axis, of what is True; (0, 0) everywhere where nothing is."""
     box = []
-    for axis in range(mask.ndim):
-        sides = _extent(mask, axis)
-        box.append(sides)
-        # Later axes are looked at inside what the earlier ones have left.
-        mask = mask[(slice(None),) * axis + (slice(*sides),)]
+    while mask.ndim:
+        filled = np.flatnonzero(mask.any(axis=tuple(range(1, mask.ndim))))
+        first, last = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
+        box.append((first, last))
+        # What is left to find is the box of the shadow that the mask throws along the axis done.
+        mask = mask[first:last].any(axis=0)
     return box
-
-
-def _extent(mask: Mask, axis: int) -> tuple[int, int]:
-    others = tuple(other for other in range(mask.ndim) if other != axis)
-    filled = np.flatnonzero(mask.any(axis=others))
-    return (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
 
 
 def _packed(mask: Mask) -> Words:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imedbench.metrics.sweep import plan_for, search
+from imedbench.metrics.sweep import plan_for, steps_away, windows_away
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -16,6 +16,8 @@ Reals = NDArray[np.float64]
 Points = NDArray[np.int32]
 _CELLS_A_POINT = 400
 """A sweep over more cells than this for each point takes longer than the tree."""
+_MANY = 3000
+"""Fewer points than this are sooner found in the tree than in windows."""
 
 
 class Targets:
@@ -35,16 +37,21 @@ class Targets:
         A distance is the root of the sum, in the order of the axes, of the squares of steps times spacing in double
         precision, as in scipy's distance transform: what equals a tolerance there does so here.
         """
-        squares, left = np.full(points.shape[1], np.inf), np.arange(points.shape[1])
         if not (points.size and self._points.size):
-            return squares
+            return np.full(points.shape[1], np.inf)
         plan = plan_for(self._spacing)
-        low, high = points.min(axis=1) - plan.margin, points.max(axis=1) + plan.margin + 1
-        if math.prod((high - low).tolist()) <= _CELLS_A_POINT * points.shape[1]:
-            squares, left = search(points, self._points, (low, high), plan)
+        squares, left = np.full(points.shape[1], np.inf), np.arange(points.shape[1])
+        if _is_dense(points, plan.margin):
+            squares, left = steps_away(points, self._points, plan)
+        if len(left) >= _MANY and _is_dense(points[:, left], plan.wide_margin):
+            near = squares[left]
+            still = windows_away(points[:, left], self._points, plan, near)
+            squares[left] = near
+            left = left[still]
         if len(left):
             squares[left] = self._look_up(points[:, left])
-        return np.sqrt(squares)
+        distances: Reals = np.sqrt(squares)
+        return distances
 
     def _look_up(self, points: Points) -> Reals:
         """The squared distances, by a tree."""
@@ -59,3 +66,9 @@ class Targets:
         from scipy.spatial import cKDTree
 
         return cKDTree(self._points.T * np.array(self._spacing), balanced_tree=False, compact_nodes=False)
+
+
+def _is_dense(points: Points, margin: Points) -> bool:
+    """Whether the cells around the points are few enough to sweep them."""
+    sides = points.max(axis=1) - points.min(axis=1) + 2 * margin + 1
+    return bool(math.prod(sides.tolist()) <= _CELLS_A_POINT * points.shape[1])

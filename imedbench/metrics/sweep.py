@@ -20,8 +20,8 @@ Reals = NDArray[np.float64]
 Integers = NDArray[np.intp]
 Points = NDArray[np.int32]
 Cells = NDArray[np.uint8]
-_STEPS = 400
-"""Tried one by one before windows."""
+_REACH = 10
+"""The longest single steps along an axis."""
 _HALF = 2
 """Of a window's width, its middle aside."""
 _WINDOWS = 5
@@ -41,7 +41,9 @@ class Plan:
     along: Reals
     """(256,): squared distance along the first axis, by the content of a cell."""
     margin: Points
-    """(axes,): cells that are needed around the points."""
+    """(axes,): cells that steps need around the points."""
+    wide_margin: Points
+    """(axes,): cells that windows need around them."""
     steps: Integers
     """(n, axes - 1): the shortest first."""
     ways: Reals
@@ -64,11 +66,12 @@ class Plan:
 def plan_for(spacing_mm: tuple[float, ...]) -> Plan:
     """The plan at this spacing, (z, y, x) or (y, x)."""
     other = np.array(spacing_mm[1:])
-    axes, width, shortest = len(other), 2 * _HALF + 1, float(other.min())
-    along = (np.arange(_FAR + 1) * spacing_mm[0]) ** 2
+    axes, shortest = len(other), float(other.min())
+    along: Reals = (np.arange(_FAR + 1.0) * spacing_mm[0]) ** 2
     along[_FAR] = np.inf
-    steps, lengths = _sorted(_block(width, axes), other, width + 1)
-    steps, after = steps[:_STEPS], np.append(lengths, ((width + 1) * shortest) ** 2)[1 : _STEPS + 1]
+    steps, lengths = _sorted(_block(_REACH, axes), other)
+    squares = (steps * other) ** 2
+    width = 2 * _HALF + 1
     reach = _WINDOWS * width + _HALF
     middles = width * _block(_WINDOWS, axes)
     gaps = ((np.maximum(np.abs(middles) - _HALF, 0) * other) ** 2).sum(axis=1)
@@ -78,11 +81,12 @@ def plan_for(spacing_mm: tuple[float, ...]) -> Plan:
     inside = _block(_HALF, axes)
     return Plan(
         along,
+        np.array([0] + [_REACH] * axes, np.int32),
         np.array([0] + [reach] * axes, np.int32),
         steps,
-        np.stack([_added(along, square[None]) for square in (steps * other) ** 2]),
-        after,
-        frozenset((0, 4, 8, 12, 20, 28, 36, len(steps) - 1)),
+        np.stack([_added(along, square[None]) for square in squares]),
+        np.append(lengths[1:], ((_REACH + 1) * shortest) ** 2),
+        frozenset((0, 4, 8, 12, 20, *range(28, len(steps), 12), len(steps) - 1)),
         middles[order],
         np.append(gaps[order], beyond),
         inside,
@@ -95,10 +99,10 @@ def _block(half: int, axes: int) -> Integers:
     return np.array(list(product(range(-half, half + 1), repeat=axes)), np.intp)
 
 
-def _sorted(steps: Integers, spacing_mm: Reals, missing: int) -> tuple[Integers, Reals]:
-    """The steps with their squared lengths, the shortest first, up to where steps of ``missing`` would come."""
+def _sorted(steps: Integers, spacing_mm: Reals) -> tuple[Integers, Reals]:
+    """The steps with their squared lengths, the shortest first, up to where steps beyond `_REACH` would come."""
     lengths = ((steps * spacing_mm) ** 2).sum(axis=1)
-    kept = np.flatnonzero(lengths < (missing * spacing_mm.min()) ** 2)
+    kept = np.flatnonzero(lengths < ((_REACH + 1) * spacing_mm.min()) ** 2)
     order = kept[np.argsort(lengths[kept], kind="stable")]
     return steps[order], lengths[order]
 
@@ -111,28 +115,45 @@ def _added(along: Reals, squares: Reals) -> Reals:
     return total
 
 
-def search(points: Points, targets: Points, cells: tuple[Points, Points], plan: Plan) -> tuple[Reals, Integers]:
-    """The squared distance in mm² of each point to the nearest target, and which points are too far for that.
+def steps_away(points: Points, targets: Points, plan: Plan) -> tuple[Reals, Integers]:
+    """The squared distance in mm² of each point to the nearest target, and which points are too far for single steps.
 
     Args:
-        points: (axes, n).
+        points: (axes, n), at least one.
         targets: (axes, m), at least one.
-        cells: the first cell to sweep and the one after the last, which leave the plan's margin around the points.
         plan: for their spacing.
 
     Returns:
-        (n,) squares, of no meaning where the point is too far, and the (k,) indices of those.
+        (n,) squares, and the (k,) indices of the points whose squares are no more than upper bounds.
     """
-    columns = _along_first_axis(targets, *cells)
-    strides = np.array(columns.strides, np.intp)
-    places = strides @ (points - cells[0][:, None])
+    flat, strides, places = _cells(points, targets, plan.margin)
     ways = np.full(len(places), np.inf)
-    flat = columns.reshape(-1)
-    left = _in_parts(np.arange(len(places)), lambda rows: _try_steps(flat, strides, plan, (places, ways, rows)))
-    if len(left):
-        both = flat, _least(columns).reshape(-1)
-        left = _in_parts(left, lambda rows: _try_windows(both, strides, plan, (places, ways, rows)))
+    every = np.arange(len(places))
+    left = _in_parts(every, lambda rows: _try_steps(flat.reshape(-1), strides, plan, (places, ways, rows)))
     return ways, left
+
+
+def windows_away(points: Points, targets: Points, plan: Plan, ways: Reals) -> Integers:
+    """Shortens the squared distances of points to the nearest target; which points are too far for windows, too.
+
+    Args:
+        points: (axes, n), at least one.
+        targets: (axes, m), at least one.
+        plan: for their spacing.
+        ways: (n,) mm², upper bounds; is written to.
+    """
+    columns, strides, places = _cells(points, targets, plan.wide_margin)
+    both = columns.reshape(-1), _least(columns).reshape(-1)
+    every = np.arange(len(places))
+    return _in_parts(every, lambda rows: _try_windows(both, strides, plan, (places, ways, rows)))
+
+
+def _cells(points: Points, targets: Points, margin: Points) -> tuple[Cells, Integers, Integers]:
+    """The swept cells around the points, the strides between them, and the points' places when they are flattened."""
+    low, high = points.min(axis=1) - margin, points.max(axis=1) + margin + 1
+    columns = _along_first_axis(targets, low, high)
+    strides = np.array(columns.strides, np.intp)
+    return columns, strides, strides @ (points - low[:, None])
 
 
 _Asking: TypeAlias = tuple[Integers, Reals, Integers]
