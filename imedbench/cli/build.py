@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imedbench.workers import cores
+from imedbench.cli.options import ALL_CORES, Checkpoint, Device, Scheduler, WorkerCount
 
 if TYPE_CHECKING:
     from imedbench.build.plan import Source
@@ -35,16 +35,13 @@ def build(
         Interactive, typer.Option(help="Interactive masks: those that come with the data, else generated ones (auto).")
     ] = Interactive.AUTO,
     model: Annotated[str, typer.Option(help="Model that generates interactive masks.")] = "lite-medsam",
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights of the model, where not the catalogue's.")] = None,
+    checkpoint: Checkpoint = None,
     least_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least predicted IoU of a generated mask.")
     ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.", show_default="all cores"),
-    ] = cores(),
-    scheduler: Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: WorkerCount = ALL_CORES,
+    scheduler: Scheduler = "",
+    device: Device = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, how large and how long.")] = False,
 ) -> None:
     """Turns folders of raw studies into a store of images with truth and interactive masks.

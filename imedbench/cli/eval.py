@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imedbench.workers import cores
+from imedbench.cli.options import ALL_CORES, Checkpoint, Device, Scheduler, WorkerCount
 
 if TYPE_CHECKING:
     from imedbench.workers import Workers
@@ -49,7 +49,7 @@ def eval(
     prompts: Annotated[
         str, typer.Option(help="How good the user is: see `imedbench prompts list`; or a file.")
     ] = "perfect",
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights of the model, where not the catalogue's.")] = None,
+    checkpoint: Checkpoint = None,
     split: Annotated[Split, typer.Option(help="Which patients.")] = Split.TEST,
     on: Annotated[
         On, typer.Option(help="Pictures (and slices) or volumes; auto: what protocol and model are for.")
@@ -60,12 +60,9 @@ def eval(
         Across, typer.Option(help="A 2-D model in a volume: the last slice's box or point, or the user on all slices.")
     ] = Across.BOX,
     batch: Annotated[int, typer.Option(min=1, help="Targets asked at once.")] = 32,
-    workers: Annotated[
-        int,
-        typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.", show_default="all cores"),
-    ] = cores(),
-    scheduler: Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: WorkerCount = ALL_CORES,
+    scheduler: Scheduler = "",
+    device: Device = "auto",
 ) -> None:
     """Evaluates a model: simulated users prompt it, turn by turn, and every answer is scored.
 

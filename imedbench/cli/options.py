@@ -1,0 +1,16 @@
+"""Options that several verbs have, worded once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imedbench.workers import cores
+
+ALL_CORES = cores()
+WorkerCount = Annotated[
+    int, typer.Option(min=0, help="Worker processes on this machine; 0 works in this one.", show_default="all cores")
+]
+Scheduler = Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Checkpoint = Annotated[Path | None, typer.Option(help="Weights of the model, where not the catalogue's.")]
