@@ -49,7 +49,7 @@ def bounding_box(mask: Mask) -> list[tuple[int, int]]:
         first, last = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
         box.append((first, last))
         # What is left to find is the box of the shadow that the mask throws along the axis done.
-        mask = mask[first:last].any(axis=0)
+        mask = np.asarray(mask[first:last].any(axis=0))
     return box
 
 

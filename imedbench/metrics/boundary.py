@@ -36,8 +36,8 @@ def boundary_iou(truth: Mask, guess: Mask, spacing_mm: Spacing, *, width_mm: flo
     width = max(width_mm, *spacing)
     box = tuple(slice(*sides) for sides in bounding_box(truth | guess))
     rims = [_rim(mask[box], spacing, width) for mask in (truth, guess)]
-    union = np.count_nonzero(rims[0] | rims[1])
-    return np.count_nonzero(rims[0] & rims[1]) / union if union else math.nan
+    union = int(np.count_nonzero(rims[0] | rims[1]))
+    return int(np.count_nonzero(rims[0] & rims[1])) / union if union else math.nan
 
 
 def _rim(mask: Mask, spacing_mm: tuple[float, ...], width_mm: float) -> Mask:
