@@ -31,14 +31,14 @@ class Axis:
 
 def linear_axis(title: str, values: Iterable[float], within: tuple[float, float] | None = None) -> Axis:
     """An axis from a round number below the finite values to one above them; ``within`` bounds it."""
-    finite = [value for value in values if math.isfinite(value)] or list(within or EMPTY)
+    least, most = within or (-math.inf, math.inf)
+    finite = [min(max(value, least), most) for value in values if math.isfinite(value)] or list(within or EMPTY)
     low, high = min(finite), max(finite)
     if high - low < 1e-9:
         low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
     step = _step(high - low)
     low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    if within:
-        low, high = max(low, within[0]), min(high, within[1])
+    low, high = max(low, least), min(high, most)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return Axis(title, low, high, tuple(round(place * step, 10) for place in range(first, last + 1)))
 

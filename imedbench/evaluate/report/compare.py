@@ -12,12 +12,12 @@ from imedbench.metrics.paired import Comparison, compare, holm
 
 SIGNIFICANT, LEAST = 0.05, 0.001
 COLUMNS = (
-    Column("Rank effect", digits=2),
-    Column("p, Wilcoxon"),
+    Column("Rank effect", digits=2, aside=True),
+    Column("p, Wilcoxon", aside=True),
     Column("p, Holm"),
     Column("Verdict"),
     Column("Patients"),
-    Column("Sessions"),
+    Column("Sessions", aside=True),
     Column("Not compared"),
 )
 

@@ -51,10 +51,7 @@ def _sheet(column: str, title: str, names: Sequence[str], held: tuple[Sequence[N
         rows.append(Row(heads, (*means, *counts), each.run.colour if len(numbers) > 1 else ""))
     heads = (title.removeprefix("By ").capitalize(), "Prompts", *(["Run"] if len(numbers) > 1 else []))
     columns = (*(metric_column(metric) for metric in metrics), *COUNTS)
-    return Sheet(f"by {column}", title, heads, columns, tuple(rows), NOTE)
-
-
-NOTE = "Final values of each session."
+    return Sheet(f"by {column}", title, heads, columns, tuple(rows))
 
 
 def _order(name: str) -> tuple[int, str]:

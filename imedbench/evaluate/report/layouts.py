@@ -234,7 +234,7 @@ def _noc(numbers: Sequence[Numbers]) -> list[LatexTable]:
 def _generic(numbers: Sequence[Numbers]) -> list[LatexTable]:
     arms, protocol = arms_of(numbers), numbers[0].run.protocol
     turns = shown_turns(arms, protocol.shown)
-    names = [(escape(metric_column(metric).heading.rstrip(" ↑↓")), len(turns)) for metric in protocol.metrics]
+    names = [(escape(metric_column(metric).named), len(turns)) for metric in protocol.metrics]
     heads = [[("", 2), *names]] if len(turns) > 1 else []
     below = [(f"turn {turn}", 1) for _ in names for turn in turns] if heads else [(name, 1) for name, _ in names]
     keys = list(product(protocol.metrics, turns))

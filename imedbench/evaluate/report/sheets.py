@@ -25,6 +25,8 @@ class Mean:
         return replace(self, mean=self.mean / divisor, low=self.low / divisor, high=self.high / divisor)
 
 
+ARROWS = ("", "\N{NO-BREAK SPACE}↑", "\N{NO-BREAK SPACE}↓")
+"""By ``Column.better``: 0, 1 and -1."""
 Cell: TypeAlias = "Mean | float | int | str | None"
 """None where there is nothing to say."""
 
@@ -38,12 +40,18 @@ class Column:
     digits: int = 3
     better: int = 0
     """1 where more is better, -1 where less is, 0 where neither."""
+    aside: bool = False
+    """Whether a terminal can do without it."""
+
+    @property
+    def named(self) -> str:
+        """Title and unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
 
     @property
     def heading(self) -> str:
         """Title, unit and the direction of the better."""
-        unit = f" ({self.unit})" if self.unit else ""
-        return f"{self.title}{unit}{('', ' ↑', ' ↓')[self.better]}"
+        return f"{self.named}{ARROWS[self.better]}"
 
     def number(self, value: float) -> str:
         """A value as this column writes it; ``–`` where there is none."""
@@ -100,8 +108,7 @@ def csv_lines(sheet: Sheet) -> list[list[str]]:
     wide = [any(isinstance(row.cells[place], Mean) for row in sheet.rows) for place in range(len(sheet.columns))]
     heading = list(sheet.heads)
     for column, spread in zip(sheet.columns, wide, strict=True):
-        title = f"{column.title} ({column.unit})" if column.unit else column.title
-        heading += [f"{title}: {part}" for part in PARTS] if spread else [title]
+        heading += [f"{column.named}: {part}" for part in PARTS] if spread else [column.named]
     return [heading, *([*row.heads, *_full(row.cells, wide)] for row in sheet.rows)]
 
 

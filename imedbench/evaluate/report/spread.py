@@ -103,7 +103,7 @@ def _sizes(numbers: Sequence[Numbers], arm: Arm, metric: MetricSpec) -> Figure:
     title = f"{column.title} over size: {arm.name}" + (f", {numbers[0].run.name}" if many else "")
     count = max(len(values) for _, values, _ in held)
     note = (
-        f"Each square counts sessions, the darker the more; {count:,} in all."
+        f"Each square counts sessions, the stronger the more; {count:,} in all."
         if many
         else f"One point a session; n = {count:,}."
     )

@@ -1,11 +1,13 @@
 """What a terminal shows of a report: tables with intervals. Nothing is printed here."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imedbench.evaluate.report.sheets import Cell, Column, Row, Sheet
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
     from imedbench.evaluate.report.write import Report
@@ -33,31 +35,86 @@ def renderables(report: "Report") -> list["RenderableType"]:
         title,
         *warnings,
         *lost,
-        *(rich_table(sheet) for sheet in summary_sheets(report)),
+        *(Tables(sheet) for sheet in summary_sheets(report)),
         Text(READING, style="dim"),
     ]
 
 
+NAME, GAP = 32, 2
+"""Width of a name at most, and between columns."""
 READING = "Means over sessions; below them the 95 % interval (patients drawn anew). User's time is by a stated model."
 
 
-def rich_table(sheet: Sheet) -> "Table":
-    """The table with intervals below the means, so that it is narrow; columns that say nothing are left out."""
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A sheet as rich shows it: intervals below the means, in as many tables as the width of the window asks for.
+
+    Columns that say nothing are left out.
+    """
+
+    sheet: Sheet
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> Iterator["RenderableType"]:
+        from rich.markup import escape
+
+        sheet = self.sheet
+        shown = [(row.heads[-1], " · ".join(row.heads[:-1])) if sheet.grouped else row.heads for row in sheet.rows]
+        first = max((len(name) for heads in shown for name in heads), default=0)
+        room = options.max_width - (1 if sheet.grouped else len(sheet.heads)) * (min(first, NAME) + GAP)
+        for place, kept in enumerate(_packed(sheet, room)):
+            yield _table(sheet, kept, f"{sheet.title}, continued" if place else sheet.title)
+            yield ""
+        if sheet.note:
+            yield f"[dim]{escape(sheet.note)}[/]\n"
+
+
+def _packed(sheet: Sheet, room: int) -> list[list[int]]:
+    """The columns that say something, so many to a table as there is room for."""
+    tables: list[list[int]] = []
+    left = 0
+    for place, column in enumerate(sheet.columns):
+        if column.aside or not _told(sheet.rows, place, column):
+            continue
+        width = _width(sheet, place) + GAP
+        if width > left:
+            tables.append([])
+            left = room
+        tables[-1].append(place)
+        left -= width
+    return tables
+
+
+def _width(sheet: Sheet, place: int) -> int:
+    """What a column needs, its heading broken between words."""
+    column, cells = sheet.columns[place], [row.cells[place] for row in sheet.rows]
+    words = [*column.heading.split(" "), *map(column.main, cells), *map(column.interval, cells)]
+    return max(map(len, words))
+
+
+def _table(sheet: Sheet, kept: Sequence[int], title: str) -> "Table":
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(
-        title=escape(sheet.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=escape(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, GAP, 0, 0),
+        show_edge=False,
     )
-    for head in sheet.heads:
-        table.add_column(escape(head), overflow="fold", min_width=6)
-    kept = [place for place, column in enumerate(sheet.columns) if _told(sheet.rows, place, column)]
+    for head in sheet.heads[-1:] if sheet.grouped else sheet.heads:
+        table.add_column(escape(head), overflow="fold", max_width=NAME)
     for place in kept:
-        table.add_column(escape(sheet.columns[place].heading), justify="right")
+        table.add_column(escape(sheet.columns[place].heading), justify="right", max_width=_width(sheet, place))
+    group: tuple[str, ...] = ()
     for row in sheet.rows:
+        if sheet.grouped and row.heads[:-1] != group:
+            group = row.heads[:-1]
+            table.add_row(f"[bold]{escape(' · '.join(group))}[/]")
         cells = (_words(sheet.columns[place], row.cells[place]) for place in kept)
-        table.add_row(*(escape(head) for head in row.heads), *cells)
+        table.add_row(*(escape(head) for head in (row.heads[-1:] if sheet.grouped else row.heads)), *cells)
     return table
 
 

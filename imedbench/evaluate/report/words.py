@@ -2,6 +2,7 @@
 
 from imedbench.evaluate.protocol import Arm, CurveSpec, MetricSpec, Protocol
 from imedbench.evaluate.report.sheets import Column
+from imedbench.metrics.facts import METRICS
 
 TITLES = {
     "dice": "Dice",
@@ -12,7 +13,6 @@ TITLES = {
     "assd": "ASSD",
     "volume-error": "Volume error",
 }
-LESS_IS_BETTER = frozenset(("hd95", "assd", "volume-error"))
 DISTANCES = frozenset(("hd95", "assd"))
 UNIT_RANGE = (0.0, 1.0)
 
@@ -25,12 +25,12 @@ def metric_column(metric: MetricSpec) -> Column:
         return Column(f"{title} at {metric.tolerance_mm:g} {unit}", better=1)
     if metric.metric in DISTANCES:
         return Column(title, unit, digits=2, better=-1)
-    return Column(title, better=-1 if metric.metric in LESS_IS_BETTER else 1)
+    return Column(title, better=1 if METRICS[metric.metric].higher_is_better else -1)
 
 
 def within(metric: MetricSpec) -> tuple[float, float] | None:
     """The ends of a metric's scale, where it has both."""
-    return None if metric.metric in LESS_IS_BETTER else UNIT_RANGE
+    return UNIT_RANGE if METRICS[metric.metric].higher_is_better else None
 
 
 def spec_of(protocol: Protocol, label: str) -> MetricSpec:

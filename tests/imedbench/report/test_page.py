@@ -35,3 +35,10 @@ def test_a_page_is_replaced_whole(tmp_path: Path) -> None:
     write_page("née", tmp_path / "page.html")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "née"
+
+
+def test_a_template_of_another_package_extends_the_shell(tmp_path: Path) -> None:
+    (tmp_path / "own.html.j2").write_text("{% extends 'page.html.j2' %}{% block content %}{{ words }}{% endblock %}")
+    text = render("own.html.j2", folder=tmp_path, title="own", words="a < b")
+    assert "<title>own</title>" in text
+    assert "a &lt; b" in text
