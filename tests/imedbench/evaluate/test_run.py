@@ -1,5 +1,11 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -236,3 +242,27 @@ def test_provenance_is_in_every_file(pictures: Store, tmp_path: Path, enlist: An
     (other / "run.json").write_text(json.dumps(told | {"id": "edited"}))
     with pytest.raises(BadResults, match="belongs to another run"):
         _ = Results.open(other).scores
+
+
+@pytest.mark.slow
+def test_killed_whenever_it_ends_in_the_same_tables(pictures: Store, tmp_path: Path) -> None:
+    asked = settings("threshold", protocol="robustness", prompts="time-pressure", batch=19)
+    whole = evaluate(pictures.path, tmp_path / "whole", asked, workers=HERE).results
+    words = [sys.executable, "-m", "imedbench", "eval", "--data", pictures.path, "--out", tmp_path / "out"]
+    words += ["--model", "threshold", "--protocol", "robustness", "--prompts", "time-pressure", "--batch", "19"]
+    pieces = tmp_path / "out" / tasks.WORK / "pieces"
+    for least in (2, 7, 15):
+        process = subprocess.Popen([str(word) for word in (*words, "--workers", "2")], start_new_session=True)
+        wait_for(lambda least=least: len(list(pieces.glob("*/*.scores.parquet"))) >= least)  # type: ignore[misc]
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    with pytest.raises(BadResults, match="unfinished"):
+        Results.open(tmp_path / "out")
+    assert same(whole, evaluate(pictures.path, tmp_path / "out", asked, workers=HERE).results)
+
+
+def wait_for(claim: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < end
+        time.sleep(0.02)
