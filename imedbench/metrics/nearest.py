@@ -29,7 +29,12 @@ class Targets:
     """
 
     def __init__(self, points: Points, spacing_mm: tuple[float, ...]) -> None:
+        # Columns along the finest axis leave the fewest steps along the others.
+        finest = int(np.argmin(spacing_mm))
+        self._axes = [finest, *(axis for axis in range(len(spacing_mm)) if axis != finest)]
         self._points, self._spacing = points, spacing_mm
+        self._turned = np.ascontiguousarray(points[self._axes])
+        self._plan = plan_for(tuple(spacing_mm[axis] for axis in self._axes), finest)
 
     def distances_from(self, points: Points) -> Reals:
         """(n,) mm from each of the points (axes, n) to the nearest target; infinite where there is none.
@@ -39,13 +44,13 @@ class Targets:
         """
         if not (points.size and self._points.size):
             return np.full(points.shape[1], np.inf)
-        plan = plan_for(self._spacing)
         squares, left = np.full(points.shape[1], np.inf), np.arange(points.shape[1])
-        if _is_dense(points, plan.margin):
-            squares, left = steps_away(points, self._points, plan)
-        if len(left) >= _MANY and _is_dense(points[:, left], plan.wide_margin):
+        turned = np.ascontiguousarray(points[self._axes])
+        if _is_dense(turned, self._plan.margin):
+            squares, left = steps_away(turned, self._turned, self._plan)
+        if len(left) >= _MANY and _is_dense(turned[:, left], self._plan.wide_margin):
             near = squares[left]
-            still = windows_away(points[:, left], self._points, plan, near)
+            still = windows_away(turned[:, left], self._turned, self._plan, near)
             squares[left] = near
             left = left[still]
         if len(left):

@@ -38,6 +38,8 @@ _AT_ONCE = 1 << 14
 class Plan:
     """What is tried, in which order, at a spacing; steps are along all axes but the first."""
 
+    place: int
+    """Of the first axis among all, as squares are added: sums of other orders differ by their rounding."""
     along: Reals
     """(256,): squared distance along the first axis, by the content of a cell."""
     margin: Points
@@ -63,8 +65,8 @@ class Plan:
 
 
 @lru_cache(maxsize=16)
-def plan_for(spacing_mm: tuple[float, ...]) -> Plan:
-    """The plan at this spacing, (z, y, x) or (y, x)."""
+def plan_for(spacing_mm: tuple[float, ...], place: int = 0) -> Plan:
+    """The plan at this spacing of the axes as they are swept; the first of them comes at ``place`` in sums."""
     other = np.array(spacing_mm[1:])
     axes, shortest = len(other), float(other.min())
     along: Reals = (np.arange(_FAR + 1.0) * spacing_mm[0]) ** 2
@@ -80,11 +82,12 @@ def plan_for(spacing_mm: tuple[float, ...]) -> Plan:
     order = order[gaps[order] < beyond]
     inside = _block(_HALF, axes)
     return Plan(
+        place,
         along,
         np.array([0] + [_REACH] * axes, np.int32),
         np.array([0] + [reach] * axes, np.int32),
         steps,
-        np.stack([_added(along, square[None]) for square in squares]),
+        np.stack([_added(along, square, place) for square in squares]),
         np.append(lengths[1:], ((_REACH + 1) * shortest) ** 2),
         frozenset((0, 4, 8, 12, 20, *range(28, len(steps), 12), len(steps) - 1)),
         middles[order],
@@ -107,12 +110,10 @@ def _sorted(steps: Integers, spacing_mm: Reals) -> tuple[Integers, Reals]:
     return steps[order], lengths[order]
 
 
-def _added(along: Reals, squares: Reals) -> Reals:
-    """Squares of all axes, added in their order."""
-    total = along
-    for axis in range(squares.shape[1]):
-        total = total + squares[:, axis]
-    return total
+def _added(along: Reals, squares: Reals, place: int) -> Reals:
+    """The sum of the squares along all axes: ``along`` at its place among the (axes - 1, ...) others."""
+    terms = [*squares[:place], along, *squares[place:]]
+    return np.asarray(sum(terms[1:], start=terms[0]))
 
 
 def steps_away(points: Points, targets: Points, plan: Plan) -> tuple[Reals, Integers]:
@@ -176,6 +177,8 @@ def _try_steps(flat: Cells, strides: Integers, plan: Plan, asking: _Asking) -> I
             ways[left] = way
             kept = np.flatnonzero(way > plan.after[number])
             left, here, way = left[kept], here[kept], way[kept]
+            if not len(left):
+                break
     return left
 
 
@@ -189,12 +192,14 @@ def _try_windows(cells: tuple[Cells, Cells], strides: Integers, plan: Plan, aski
         nearer = np.flatnonzero((plan.along + plan.gaps[number])[least[here + offset]] < way)
         if len(nearer):
             columns = flat[here[nearer] + (offset + inside)[:, None]]
-            shortest = _added(plan.along[columns], plan.squares[number][:, :, None]).min(axis=0)
+            shortest = _added(plan.along[columns], plan.squares[number].T[:, :, None], plan.place).min(axis=0)
             way[nearer] = np.minimum(way[nearer], shortest)
         if number % _CHECK == _CHECK - 1 or number == len(plan.windows) - 1:
             ways[left] = way
             kept = np.flatnonzero(way > plan.gaps[number + 1])
             left, here, way = left[kept], here[kept], way[kept]
+            if not len(left):
+                break
     return left
 
 
