@@ -16,13 +16,18 @@ ALL_TURNS = 12
 
 
 def score_sheets(numbers: Sequence[Numbers]) -> list[Sheet]:
-    """One table a metric, of the turns that are shown and of its curves; one of all metrics where there is one turn."""
+    """For each metric a table of turns and one of its curves; one table of all metrics where there is one turn only."""
     protocol = numbers[0].run.protocol
     arms = arms_of(numbers)
     shared = [metric for metric in protocol.metrics if _held(numbers, metric.label)]
     if all(arm.turns == 1 for arm in arms):
         return [_single(numbers, arms, shared)]
-    return [_by_turn(numbers, arms, metric) for metric in shared]
+    sheets = []
+    for metric in shared:
+        sheets.append(_by_turn(numbers, arms, metric))
+        if any(curve.of == metric.label for curve in protocol.curves):
+            sheets.append(_whole(numbers, arms, metric))
+    return sheets
 
 
 def effort_sheet(numbers: Sequence[Numbers]) -> Sheet:
@@ -64,24 +69,30 @@ def _single(numbers: Sequence[Numbers], arms: Sequence[Arm], metrics: Sequence[M
 
 
 def _by_turn(numbers: Sequence[Numbers], arms: Sequence[Arm], metric: MetricSpec) -> Sheet:
-    protocol = numbers[0].run.protocol
     plain = metric_column(metric)
-    turns = shown_turns(arms, protocol.shown)
-    headings = tuple(Column(f"Turn {turn}", digits=plain.digits) for turn in turns)
-    curves = [curve for curve in protocol.curves if curve.of == metric.label]
-    more = tuple(column for curve in curves for column in curve_columns(curve, protocol, max(arms, key=_length)))
+    turns = shown_turns(arms, numbers[0].run.protocol.shown)
+    columns = tuple(Column(f"Turn {turn}", digits=plain.digits) for turn in turns)
     rows = []
     for arm, each in product(arms, numbers):
-        found: list[Cell] = [each.turns.get((arm.name, metric.label, turn)) for turn in turns]
-        values = [value for curve in curves for value in _curve(each, arm, curve)]
-        counts = _counts([each.turns.get((arm.name, metric.label, min(arm.turns, turns[-1])))])
-        rows.append(Row(_heads(arm, each.run, numbers), (*found, *values, *counts), _colour(each.run, numbers)))
+        found = [each.turns.get((arm.name, metric.label, turn)) for turn in turns]
+        last = each.turns.get((arm.name, metric.label, min(arm.turns, turns[-1])))
+        rows.append(Row(_heads(arm, each.run, numbers), (*found, *_counts([last])), _colour(each.run, numbers)))
     name = f"scores {metric.label}"
-    return Sheet(name, plain.heading, _head_names(numbers), (*headings, *more, *COUNTS), tuple(rows))
+    return Sheet(name, plain.heading, _head_names(numbers), (*columns, *COUNTS), tuple(rows))
 
 
-def _length(arm: Arm) -> int:
-    return arm.turns
+def _whole(numbers: Sequence[Numbers], arms: Sequence[Arm], metric: MetricSpec) -> Sheet:
+    """The curves of a metric."""
+    protocol = numbers[0].run.protocol
+    curves = [curve for curve in protocol.curves if curve.of == metric.label]
+    longest = max(arms, key=lambda arm: arm.turns)
+    columns = tuple(column for curve in curves for column in curve_columns(curve, protocol, longest))
+    rows = []
+    for arm, each in product(arms, numbers):
+        found = [value for curve in curves for value in _curve(each, arm, curve)]
+        rows.append(Row(_heads(arm, each.run, numbers), (*found, *_counts(found)), _colour(each.run, numbers)))
+    title = f"{metric_column(metric).title} over whole sessions"
+    return Sheet(f"curves {metric.label}", title, _head_names(numbers), (*columns, *COUNTS), tuple(rows))
 
 
 def _curve(numbers: Numbers, arm: Arm, curve: CurveSpec) -> Iterator[Cell]:

@@ -62,7 +62,8 @@ class Tables:
         first = max((len(name) for heads in shown for name in heads), default=0)
         room = options.max_width - (1 if sheet.grouped else len(sheet.heads)) * (min(first, NAME) + GAP)
         for place, kept in enumerate(_packed(sheet, room)):
-            yield _table(sheet, kept, f"{sheet.title}, continued" if place else sheet.title)
+            yield f"[bold]{escape(sheet.title)}[/]{', continued' if place else ''}"
+            yield _table(sheet, kept)
             yield ""
         if sheet.note:
             yield f"[dim]{escape(sheet.note)}[/]\n"
@@ -91,19 +92,12 @@ def _width(sheet: Sheet, place: int) -> int:
     return max(map(len, words))
 
 
-def _table(sheet: Sheet, kept: Sequence[int], title: str) -> "Table":
+def _table(sheet: Sheet, kept: Sequence[int]) -> "Table":
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, GAP, 0, 0),
-        show_edge=False,
-    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, GAP, 0, 0), show_edge=False)
     for head in sheet.heads[-1:] if sheet.grouped else sheet.heads:
         table.add_column(escape(head), overflow="fold", max_width=NAME)
     for place in kept:

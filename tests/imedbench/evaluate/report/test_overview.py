@@ -8,16 +8,24 @@ from imedbench.evaluate.report.sheets import Mean
 USER = {"simulate": "click"}
 
 
-def test_each_metric_has_a_table_of_turns_and_curves(one: tuple[Numbers, ...]) -> None:
-    dice, iou, *_ = score_sheets(one)
-    names = [column.named for column in dice.columns]
-    assert names[:5] == ["Turn 1", "Turn 3", "Turn 5", "AUC, turns 1–5 (0–4)", "AUC, normalised (0–1)"]
-    assert names[-3:] == ["Sessions", "Failed", "Undefined"]
-    assert "NoC@80 (turns)" in [column.named for column in iou.columns]
-    row = dice.rows[0]
-    assert row.heads == ("click",)
-    assert row.cells[-3:] == (48, 2, 0)
-    area, normalised = row.cells[3:5]
+def test_each_metric_has_a_table_of_turns_and_one_of_curves(one: tuple[Numbers, ...]) -> None:
+    sheets = {sheet.name: sheet for sheet in score_sheets(one)}
+    assert list(sheets)[:4] == ["scores dice", "curves dice", "scores iou", "curves iou"]
+    assert list(sheets)[4:] == ["scores nsd 2 mm", "scores hd95"]
+    turns, curves = sheets["scores dice"], sheets["curves dice"]
+    assert [column.named for column in turns.columns] == [
+        "Turn 1",
+        "Turn 3",
+        "Turn 5",
+        "Sessions",
+        "Failed",
+        "Undefined",
+    ]
+    assert [column.named for column in curves.columns][:2] == ["AUC, turns 1–5 (0–4)", "AUC, normalised (0–1)"]
+    assert sheets["curves iou"].columns[0].named == "NoC@80 (turns)"
+    assert turns.rows[0].heads == ("click",)
+    assert turns.rows[0].cells[-3:] == curves.rows[0].cells[-3:] == (48, 2, 0)
+    area, normalised = curves.rows[0].cells[:2]
     assert isinstance(area, Mean)
     assert isinstance(normalised, Mean)
     assert normalised.mean == pytest.approx(area.mean / 4)

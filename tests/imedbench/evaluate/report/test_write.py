@@ -12,7 +12,7 @@ def test_all_files_are_written(alpha: Results, tmp_path: Path) -> None:
     assert paths.html == tmp_path / "new" / "report" / "report.html"
     assert paths.tex.read_text(encoding="utf-8").count(r"\begin{table}") == 1
     names = [path.name for path in paths.csv]
-    assert names[:4] == ["scores-dice.csv", "scores-iou.csv", "scores-nsd-2-mm.csv", "scores-hd95.csv"]
+    assert names[:4] == ["scores-dice.csv", "curves-dice.csv", "scores-iou.csv", "curves-iou.csv"]
     assert {"by-target.csv", "by-modality.csv", "by-group.csv", "by-size.csv", "effort.csv"} <= set(names)
     assert {"worst.csv", "failures.csv"} <= set(names)
     assert all(path.is_file() for path in paths.csv)
