@@ -19,6 +19,13 @@ MODELS = {
     "sam-vit-b": "baselines.sam:SAM_VIT_B",
     "sam-vit-l": "baselines.sam:SAM_VIT_L",
     "sam-vit-h": "baselines.sam:SAM_VIT_H",
+    "medsam": "baselines.sam:MEDSAM",
+    "sam-med2d": "baselines.sam:SAM_MED2D",
+    "sam2-tiny": "baselines.sam2:SAM2_TINY",
+    "sam2-small": "baselines.sam2:SAM2_SMALL",
+    "sam2-base-plus": "baselines.sam2:SAM2_BASE_PLUS",
+    "sam2-large": "baselines.sam2:SAM2_LARGE",
+    "medsam2": "baselines.sam2:MEDSAM2",
     "threshold": "imedbench.models.threshold:THRESHOLD",
     "oracle": "imedbench.models.oracle:ORACLE",
 }

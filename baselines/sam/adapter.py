@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from baselines.sam.colour import colour
 from baselines.sam.decoder import Decoded, ImageDecoder
 from baselines.sam.frame import Frame
 from baselines.sam.network import Network, build
 from imedbench.errors import MissingWeights
 from imedbench.models.base import Candidates, Card
+from imedbench.models.checks import check_dimension, check_prompts
 from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt
 
 # Four prompts' keys are 16 MB: more leave the cache and take longer each.
@@ -41,14 +43,16 @@ class SamModel:
         Raises:
             ValueError: the image is not that.
         """
-        return SamSession(self._network, _colour(image, self.card.name))
+        check_dimension(self.card, image)
+        return SamSession(self.card, self._network, colour(image, self.card.name))
 
 
 class SamSession:
     """One encoded image."""
 
-    def __init__(self, network: Network, pixels: NDArray[np.uint8]) -> None:
+    def __init__(self, card: Card, network: Network, pixels: NDArray[np.uint8]) -> None:
         """Encodes an (h, w, 3) image."""
+        self._card = card
         self._network = network
         self._frame: Frame = network.frame((pixels.shape[0], pixels.shape[1]))
         with torch.inference_mode():
@@ -68,8 +72,10 @@ class SamSession:
         """`predict` for many targets on the same image, as few batches as their numbers of points allow.
 
         Raises:
-            ValueError: a target has two boxes, or a prompt of a kind that SAM does not take.
+            ValueError: a target has two boxes, or a prompt of a kind that its card does not have.
         """
+        for each in prompts:
+            check_prompts(self._card, each)
         earlier = previous if previous is not None else [None] * len(prompts)
         asked = [self._ask(each, last) for each, last in zip(prompts, earlier, strict=True)]
         predictions: dict[int, Prediction] = {}
@@ -112,13 +118,9 @@ class SamSession:
         return _PROMPTS_AT_ONCE["cuda" if self._embedding.is_cuda else "cpu"]
 
     def _ask(self, prompts: Sequence[Prompt], previous: Prediction | None) -> "_Asked":
-        known = (Click, Box, MaskPrompt)
-        if strange := [type(prompt).__name__ for prompt in prompts if not isinstance(prompt, known)]:
-            message = f"SAM takes clicks, a box and a mask, not {strange[0]}"
-            raise ValueError(message)
         boxes = [prompt for prompt in prompts if isinstance(prompt, Box)]
         if len(boxes) > 1:
-            message = f"SAM takes one box a target, not {len(boxes)}"
+            message = f"{self._card.name} takes one box a target, not {len(boxes)}"
             raise ValueError(message)
         masks = [prompt.logits for prompt in prompts if isinstance(prompt, MaskPrompt)]
         last = previous.memory if previous is not None else None
@@ -130,6 +132,8 @@ class SamSession:
 
     def _outputs(self, asked: "_Asked") -> tuple[int, ...]:
         """Which of the decoder's four masks answer: SAM trains the last three for a single click, the first else."""
+        if self._network.several:
+            return 1, 2, 3
         lone = len(asked.clicks) == 1 and asked.box is None and asked.mask is None
         return (1, 2, 3) if lone and self._network.ambiguous else (0,)
 
@@ -191,19 +195,3 @@ def _alike(asked: Sequence[_Asked]) -> list[list[int]]:
     for index, each in enumerate(asked):
         groups.setdefault((len(each.clicks), each.box is not None, each.mask is not None), []).append(index)
     return list(groups.values())
-
-
-def _colour(image: Image, name: str) -> NDArray[np.uint8]:
-    """(h, w, 3): grey three times; two channels with their mean as the third."""
-    voxels = image.voxels
-    if len(image.grid) != 2:
-        message = f"{name} takes 2-D images, not {len(image.grid)}-D"
-        raise ValueError(message)
-    channels = 1 if voxels.ndim == 2 else voxels.shape[2]
-    if voxels.dtype != np.uint8 or not 1 <= channels <= 3:
-        message = f"{name} takes uint8 images of one to three channels, not {voxels.dtype} of {channels}"
-        raise ValueError(message)
-    layers = voxels.reshape(*image.grid, channels)
-    if channels == 2:
-        return np.concatenate([layers, layers.mean(2, keepdims=True).astype(np.uint8)], 2)
-    return np.broadcast_to(layers, (*image.grid, 3))

@@ -21,7 +21,7 @@ _ROWS = 1024
 
 
 def encode(encoder: Any, pixels: Tensor) -> Tensor:
-    """What ``encoder(pixels)`` gives, for an ``ImageEncoderViT``.
+    """What ``encoder(pixels)`` gives, for an ``ImageEncoderViT``, with or without SAM-Med2D's adapters.
 
     ``pixels`` is (1, 3, side, side), normalised; the answer is (1, c, side / 16, side / 16).
     """
@@ -31,7 +31,11 @@ def encode(encoder: Any, pixels: Tensor) -> Tensor:
     values = values[0]
     for block in encoder.blocks:
         values = values + _attend(block, block.norm1(values))
+        # SAM-Med2D's; it looks at the whole map before the MLP changes it.
+        adapted = block.Adapter(block.norm2(values)) if hasattr(block, "Adapter") else None
         _add_mlp(block, values)
+        if adapted is not None:
+            values += adapted
     encoded: Tensor = encoder.neck(values.permute(2, 0, 1)[None])
     return encoded
 

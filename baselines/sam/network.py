@@ -1,9 +1,9 @@
 """The networks of the SAM family, as their own packages build them, with weights loaded whole."""
 
-import pickle
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.sam.adapted import adapt
 from baselines.sam.encoder import encode
 from baselines.sam.frame import Frame, Scaling
 from baselines.sam.lite_encoder import encode_lite, fold_norms
-from imedbench.errors import MissingWeights, UnknownName
+from imedbench.errors import UnknownName
+from imedbench.models.checkpoint import fill, read_checkpoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +31,8 @@ class Network:
     scaling: Scaling
     ambiguous: bool
     """Whether the three masks for one ambiguous click were trained; else only the first mask counts."""
+    several: bool = False
+    """Whether any prompt is answered by the best scored of the three."""
 
     @property
     def device(self) -> torch.device:
@@ -48,11 +52,11 @@ class Network:
         height, width = frame.filled
         square = functional.pad(self._normalise(fitted), (0, frame.side - width, 0, frame.side - height))[None]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            embedding = (encode if self.scaling == "sam" else encode_lite)(self.image_encoder, square)
+            embedding = (encode_lite if self.scaling == "lite" else encode)(self.image_encoder, square)
         return embedding.float()
 
     def _normalise(self, pixels: Tensor) -> Tensor:
-        if self.scaling == "lite":
+        if self.scaling in ("lite", "medsam"):
             low, high = pixels.amin(), pixels.amax()
             return (pixels - low) / (high - low).clamp(min=1e-8)
         mean = pixels.new_tensor(_SAM_MEAN)[:, None, None]
@@ -75,6 +79,17 @@ def from_lite(lite: Any) -> Network:
     return Network(lite.image_encoder, lite.prompt_encoder, lite.mask_decoder, scaling="lite", ambiguous=False)
 
 
+def from_medsam(sam: Any) -> Network:
+    """A ``segment_anything.modeling.Sam`` with MedSAM's weights, used in place."""
+    return Network(sam.image_encoder, sam.prompt_encoder, sam.mask_decoder, scaling="medsam", ambiguous=False)
+
+
+def from_med2d(sam: Any) -> Network:
+    """A ``segment_anything.modeling.Sam`` with SAM-Med2D's adapters and weights, used in place."""
+    encoders = (sam.image_encoder, sam.prompt_encoder, sam.mask_decoder)
+    return Network(*encoders, scaling="med2d", ambiguous=True, several=True)
+
+
 def build(name: str, checkpoint: Path, device: str) -> Network:
     """The catalogue's network of this name with these weights, ready for inference.
 
@@ -82,22 +97,21 @@ def build(name: str, checkpoint: Path, device: str) -> Network:
         UnknownName: there is no such network.
         MissingWeights: the checkpoint does not fit it.
     """
-    builders: dict[str, Callable[[], Any]] = {"lite-medsam": _lite} | {f"sam-vit-{size}": _vit(size) for size in "blh"}
+    builders: dict[str, tuple[Callable[[], Any], Callable[[Any], Network]]] = {
+        "lite-medsam": (_lite, from_lite),
+        "medsam": (_vit("b"), from_medsam),
+        "sam-med2d": (_med2d, from_med2d),
+        **{f"sam-vit-{size}": (_vit(size), from_sam) for size in "blh"},
+    }
     if name not in builders:
         kind = "network of the SAM family"
         raise UnknownName(kind, name, builders)
-    module = builders[name]()
-    try:
-        module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True), strict=True)
-    except (pickle.UnpicklingError, EOFError, TypeError) as problem:
-        message = f"{checkpoint}: is not a file of weights alone; name a checkpoint of {name}."
-        raise MissingWeights(message) from problem
-    except RuntimeError as problem:
-        reason = " ".join(str(problem).split())[:300]
-        message = f"{checkpoint}: does not hold the weights of {name} ({reason}); name a checkpoint of this model."
-        raise MissingWeights(message) from problem
+    make, wrap = builders[name]
+    state = read_checkpoint(checkpoint, name)
+    module = make()
+    fill(module, state, checkpoint, name)
     module.eval().requires_grad_(False).to(device)  # noqa: FBT003 - torch's own signature
-    return from_lite(module) if name == "lite-medsam" else from_sam(module)
+    return wrap(module)
 
 
 def _lite() -> Any:
@@ -115,3 +129,19 @@ def _vit(size: str) -> Callable[[], Any]:
         return sam_model_registry[f"vit_{size}"]()
 
     return make
+
+
+def _med2d() -> Any:
+    from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+
+    side, patch = 256, 16
+    encoder = ImageEncoderViT(
+        img_size=side,
+        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=14,
+        global_attn_indexes=(2, 5, 8, 11),
+    )
+    adapt(encoder)
+    prompts = PromptEncoder(256, (side // patch, side // patch), (side, side), 16)
+    return Sam(encoder, prompts, MaskDecoder(transformer_dim=256, transformer=TwoWayTransformer(2, 256, 8, 2048)))

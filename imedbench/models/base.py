@@ -17,8 +17,9 @@ class Weights:
     """Where a checkpoint comes from and how it is known to be the right one."""
 
     sha256: str
+    """Empty where none is published: then the user fetches the file and names it."""
     size: int
-    """Bytes."""
+    """Bytes; 0 where it is not known."""
     url: str = ""
     """Empty where the file ships in a package."""
     package: str = ""

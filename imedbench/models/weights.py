@@ -13,7 +13,7 @@ def find_weights(card: Card, checkpoint: Path | None = None) -> Path | None:
     """The checkpoint to load, or None for a model that needs none.
 
     A file that the user names is taken as it is (a fine-tuned one has another sum, and loading is strict); any other
-    must have the card's SHA-256. What is fetched stays in the user's cache.
+    must have the card's SHA-256. What is fetched stays in the user's cache; nothing is fetched that no sum is known of.
 
     Raises:
         MissingWeights: there is no such file, it is not the one that the card names, or it cannot be fetched.
@@ -25,7 +25,9 @@ def find_weights(card: Card, checkpoint: Path | None = None) -> Path | None:
         return checkpoint
     if card.weights is None:
         return None
-    return _packaged(card, card.weights) if card.weights.package else _downloaded(card, card.weights)
+    if card.weights.package:
+        return _packaged(card, card.weights)
+    return _downloaded(card, card.weights) if card.weights.sha256 else _asked_for(card, card.weights)
 
 
 def sha256(path: Path) -> str:
@@ -64,3 +66,12 @@ def _downloaded(card: Card, weights: Weights) -> Path:
             f"run: curl --location --create-dirs --output {wanted} {weights.url}"
         )
         raise MissingWeights(message) from problem
+
+
+def _asked_for(card: Card, weights: Weights) -> Path:
+    command = f"curl --location --output {card.name}.pth {shlex.quote(weights.url)}"
+    message = (
+        f"{card.name} needs a checkpoint, of which no checksum is published, so that it is not fetched unasked; "
+        f"run: {command} and name that file."
+    )
+    raise MissingWeights(message)

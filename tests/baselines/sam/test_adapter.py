@@ -89,8 +89,8 @@ def test_lite_answers_a_box_as_its_own_inference(lite: SamModel, plain_lite: Any
     assert not (answer.logits > 0)[100, 140]
 
 
-def test_targets_of_different_prompts_keep_their_order(lite: SamModel) -> None:
-    session = lite.start(picture())
+def test_targets_of_different_prompts_keep_their_order(sam: SamModel) -> None:
+    session = sam.start(picture())
     earlier = session.predict([BOX])
     prompts = [[BOX], [CLICK, BOX], [Box((0.0, 0.0), (20.0, 20.0))], [BOX, MaskPrompt(earlier.logits)], [BOX]]
     previous = [None, None, None, None, earlier]
@@ -152,8 +152,8 @@ def test_other_images_are_refused(lite: SamModel, voxels: Any, spacing: Any, fac
     ("prompts", "fact"),
     [
         ([BOX, BOX], "one box a target, not 2"),
-        ([Text("liver")], "not Text"),
-        ([Scribble(np.zeros((1, 2), np.int32))], "not Scribble"),
+        ([Text("liver")], "takes box prompts, not text"),
+        ([Scribble(np.zeros((1, 2), np.int32))], "not scribble"),
     ],
 )
 def test_other_prompts_are_refused(lite: SamModel, prompts: list[Any], fact: str) -> None:

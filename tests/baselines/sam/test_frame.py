@@ -52,3 +52,37 @@ def test_shrinking_keeps_the_object_and_is_outside_beyond_the_image() -> None:
     back = frame.enlarge(small)[0].numpy() > 0
     truth = logits > 0
     assert (back & truth).sum() / (back | truth).sum() > 0.95
+
+
+@pytest.mark.parametrize("scaling", ["medsam", "med2d"])
+def test_others_stretch_the_image_over_the_square(scaling: Any) -> None:
+    frame = Frame((100, 200), 256, 64, scaling)
+    assert frame.filled == (256, 256)
+    assert frame.factors == (2.56, 1.28)
+    assert frame.fit(np.zeros((100, 200, 3), np.uint8)).shape == (256, 256, 3)
+    last = {"medsam": 1, "med2d": 0}[scaling]
+    box = frame.boxes([Box((10.0, 20.0), (12.0, 41.0))])[0].numpy()
+    np.testing.assert_allclose(box, [25.6, 25.6, (41 - last) * 1.28, (12 - last) * 2.56])
+
+
+def test_medsam_interpolates_probabilities() -> None:
+    frame = Frame((100, 90), 1024, 256, "medsam")
+    logits = torch.randn(2, 256, 256, generator=torch.Generator().manual_seed(0)) * 3
+    likely = torch.nn.functional.interpolate(torch.sigmoid(logits)[None], (100, 90), mode="bilinear")[0]
+    found = frame.enlarge(logits)
+    assert torch.equal(found > 0, likely > 0.5)
+    assert torch.allclose(torch.sigmoid(found), likely, atol=1e-5)
+    assert torch.isfinite(frame.enlarge(torch.full((1, 256, 256), 100.0))).all()
+
+
+@pytest.mark.parametrize("grid", [(100, 90), (400, 301)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_medsam_scales_as_scikit_image(grid: tuple[int, int], channels: int) -> None:
+    transform = pytest.importorskip("skimage.transform", reason="scikit-image is the reference")
+    pixels = np.random.default_rng(0).integers(0, 256, (*grid, channels), np.uint8).repeat(4 - channels, 2)[..., :3]
+    expected = transform.resize(pixels, (256, 256), order=3, preserve_range=True, anti_aliasing=True).astype(np.uint8)
+    found = Frame(grid, 256, 64, "medsam").fit(pixels)
+    # A value that is whole but for rounding may be cut to the next one.
+    difference = np.abs(found.astype(int) - expected)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01

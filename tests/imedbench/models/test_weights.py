@@ -102,3 +102,17 @@ def test_a_download_that_is_not_the_model(cache: Path, address: str) -> None:
 def test_no_network_gives_the_command_to_run() -> None:
     with pytest.raises(MissingWeights, match=r"could not be fetched .*run: curl .* http://127\.0\.0\.1:9/model\.pth$"):
         find_weights(card_with(url="http://127.0.0.1:9/model.pth"))
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_has_no_published_sum_is_not_fetched() -> None:
+    url = "http://127.0.0.1:9/get?id=1&confirm=t"
+    with pytest.raises(MissingWeights, match="needs a checkpoint, of which no checksum is published") as caught:
+        find_weights(card_with(url=url, sha256=""))
+    assert f"run: curl --location --output sam-vit-b.pth '{url}' and name that file." in str(caught.value)
+
+
+def test_what_has_no_published_sum_can_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.pth"
+    path.write_bytes(b"weights")
+    assert find_weights(card_with(sha256=""), path) == path
