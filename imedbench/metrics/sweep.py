@@ -80,20 +80,21 @@ def plan_for(spacing_mm: tuple[float, ...], place: int = 0) -> Plan:
     beyond = ((reach + 1) * shortest) ** 2
     order = np.argsort(gaps, kind="stable")
     order = order[gaps[order] < beyond]
+    windows = middles[order]
     inside = _block(_HALF, axes)
     return Plan(
         place,
         along,
-        np.array([0] + [_REACH] * axes, np.int32),
-        np.array([0] + [reach] * axes, np.int32),
+        np.array([0, *np.abs(steps).max(axis=0)], np.int32),
+        np.array([0, *(np.abs(windows).max(axis=0) + _HALF)], np.int32),
         steps,
         np.stack([_added(along, square, place) for square in squares]),
         np.append(lengths[1:], ((_REACH + 1) * shortest) ** 2),
         frozenset((0, 4, 8, 12, 20, *range(28, len(steps), 12), len(steps) - 1)),
-        middles[order],
+        windows,
         np.append(gaps[order], beyond),
         inside,
-        ((middles[order][:, None] + inside) * other) ** 2,
+        ((windows[:, None] + inside) * other) ** 2,
     )
 
 

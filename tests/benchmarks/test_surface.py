@@ -11,6 +11,7 @@ from imedbench.types import Mask
 peer = pytest.importorskip("surface_distance")
 pytestmark = pytest.mark.filterwarnings("ignore:Please import")
 TOLERANCE_MM = 2.0
+TURNS = 5
 
 
 def ball(shape: tuple[int, int, int], centre: tuple[int, ...], radii: tuple[int, ...]) -> Mask:
@@ -40,25 +41,46 @@ def two_big_shapes() -> tuple[Mask, Mask]:
     return truth, ball(shape, (131, 126, 124), (95, 97, 105))
 
 
-def small_in_large(radius: int) -> tuple[Mask, Mask]:
-    """A lesion of that radius in a scan."""
+def small_in_large(radius: int) -> tuple[Mask, list[Mask]]:
+    """A lesion in a scan, and five guesses of it, one a turn."""
     shape = (200, 512, 512)
-    return ball(shape, (100, 200, 300), (radius // 2, radius, radius)), ball(
-        shape, (101, 202, 300), (radius // 2 + 1, radius - 2, radius)
-    )
+    guesses = [
+        ball(shape, (100 + turn % 2, 202, 300), (radius // 2 + 1, radius - 4 + turn, radius)) for turn in range(TURNS)
+    ]
+    return ball(shape, (100, 200, 300), (radius // 2, radius, radius)), guesses
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("masks", "spacing_mm", "times_faster"),
-    [(two_big_shapes(), (1.0, 0.8, 0.8), 5)],
-    ids=["two big shapes in 256^3"],
-)
-def test_nsd_and_hd95(
-    masks: tuple[Mask, Mask], spacing_mm: tuple[float, ...], times_faster: float, benchmark: Any, fastest: Any
-) -> None:
-    found = benchmark(ours, *masks, spacing_mm)
-    assert found == pytest.approx(theirs(*masks, spacing_mm), abs=1e-9)
-    ratio = fastest(lambda: theirs(*masks, spacing_mm), 3) / fastest(lambda: ours(*masks, spacing_mm), 5)
+def test_two_big_shapes(benchmark: Any, fastest: Any) -> None:
+    truth, guess = two_big_shapes()
+    spacing = (1.0, 0.8, 0.8)
+    found = benchmark(ours, truth, guess, spacing)
+    assert found == pytest.approx(theirs(truth, guess, spacing), abs=1e-9)
+    ratio = fastest(lambda: theirs(truth, guess, spacing), 3) / fastest(lambda: ours(truth, guess, spacing), 6)
     benchmark.extra_info.update(times_faster=ratio)
-    assert ratio >= times_faster, ratio
+    assert ratio >= 5, ratio
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("radius", [12, 40])
+def test_a_small_object_in_a_large_volume(radius: int, benchmark: Any, fastest: Any) -> None:
+    """Reading both volumes once is most of what is left of the time: about ten times faster is the end of this road.
+
+    As in a session, the truth is prepared once for all turns.
+    """
+    truth, guesses = small_in_large(radius)
+    spacing = (3.0, 0.7, 0.7)
+
+    def session() -> list[tuple[float, float]]:
+        surfaces = Surfaces(truth, spacing)
+        distances = [surfaces.against(guess) for guess in guesses]
+        return [(each.nsd(TOLERANCE_MM), each.hd(95)) for each in distances]
+
+    def their_session() -> list[tuple[float, float]]:
+        return [theirs(truth, guess, spacing) for guess in guesses]
+
+    found = benchmark(session)
+    np.testing.assert_allclose(found, their_session(), atol=1e-9)
+    ratio = fastest(their_session, 3) / fastest(session, 10)
+    benchmark.extra_info.update(times_faster=ratio)
+    assert ratio >= 5, ratio
