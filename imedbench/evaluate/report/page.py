@@ -19,6 +19,7 @@ from imedbench.evaluate.report.worst import Failure, Worst, colour_of
 from imedbench.report.page import render
 
 TEMPLATES = Path(__file__).with_name("templates")
+COUNTED = ("case", "patient", "target")
 FAILURES = 100
 """Listed on the page at most."""
 
@@ -88,13 +89,9 @@ def _overview(numbers: Sequence[Numbers]) -> list[tuple[str, str, bool]]:
         name = f"{column.title}, {arm.name}" + (f", {each.run.name}" if len(numbers) > 1 else "")
         shown += [(column.number(value.mean), name, False)] if value else []
     failed = sum(each.run.failed for each in numbers)
-    counts = [
-        (f"{first.run.sessions:,}", "sessions"),
-        (f"{first.run.count('case'):,}", "cases"),
-        (f"{first.run.count('patient'):,}", "patients"),
-        (f"{first.run.count('target'):,}", "targets"),
-    ]
-    return [*shown, *((number, name, False) for number, name in counts), (f"{failed:,}", "failed", failed > 0)]
+    counts = [(first.run.sessions, "session"), *((first.run.count(what), what) for what in COUNTED)]
+    told = [(f"{number:,}", what if number == 1 else f"{what}s", False) for number, what in counts]
+    return [*shown, *told, (f"{failed:,}", "failed", failed > 0)]
 
 
 def _sections(contents: Contents, figures: dict[str, list[Any]]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ SIDE = 480
 """Longest side of the drawing, in its own units."""
 LARGEST_BLOWUP = 4
 """Pixels of the picture that one pixel of the image becomes at most."""
-MARGIN, LEAST_MARGIN = 0.35, 8
+MARGIN, LEAST_MARGIN = 0.6, 16
 """Around the objects: as a share of their extent, and in pixels."""
 WHOLE = 0.7
 """A crop that is more than this share of the picture is not worth the loss of the surroundings."""

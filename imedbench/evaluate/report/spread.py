@@ -27,10 +27,11 @@ Values = NDArray[np.float64]
 
 
 def featured(numbers: Sequence[Numbers]) -> tuple[Arm, ...]:
-    """The arms that are drawn session by session: those of a series only where they are perfect."""
+    """The arms that are drawn session by session: those of a series only where they are perfect, and none twice."""
     arms = arms_of(numbers)
-    kept = [arm for arm in arms if arm.series is None or arm.perfect]
-    return tuple(kept or arms)[:FEATURED]
+    kept = [arm for arm in arms if arm.series is None or arm.perfect] or arms
+    alike = {arm.model_dump_json(exclude={"name", "series"}): arm for arm in reversed(kept)}
+    return tuple(arm for arm in kept if arm in alike.values())[:FEATURED]
 
 
 def box_figures(numbers: Sequence[Numbers]) -> list[Figure]:

@@ -1,4 +1,5 @@
 import re
+import runpy
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from imedbench.evaluate.report.write import write_report
 from imedbench.evaluate.results import Results
 
+FAKE = runpy.run_path(str(Path(__file__).resolve().parents[3] / "fakes" / "results.py"))
 VOID = {"meta", "link", "br", "input", "img"}
 
 
@@ -109,3 +111,19 @@ def test_names_are_escaped(make: object, tmp_path: Path) -> None:
     text = write_report([make(model="<b>&")], tmp_path).html.read_text(encoding="utf-8")  # type: ignore[operator]
     assert "<b>&" not in text
     assert "&lt;b&gt;&amp;" in text
+
+
+def test_a_run_without_a_single_answer_is_told_as_it_is(make: object, tmp_path: Path) -> None:
+    paths = write_report([make(failing=10_000)], tmp_path)  # type: ignore[operator]
+    text = paths.html.read_text(encoding="utf-8")
+    assert "No session was answered." in text
+    assert "<dt>failed</dt><dd>96</dd>" in text
+    assert not re.search(r"\bnan\b", text)
+
+
+def test_one_patient_has_means_without_intervals(make: object, tmp_path: Path) -> None:
+    store = FAKE["make_store"](tmp_path / "store", patients=1)
+    text = write_report([make(store=store)], tmp_path / "out").html.read_text(encoding="utf-8")  # type: ignore[operator]
+    assert "<dt>patient</dt><dd>1</dd>" in text
+    assert "<small>" not in text
+    assert not re.search(r"\bnan\b", text)

@@ -72,7 +72,7 @@ def test_a_small_object_is_seen_from_near() -> None:
     truth = block(shape, (90, 100), (100, 104))
     scene = Scene(image(shape, (1.0, 1.0)), truth, [Guess("a", "red", truth)], [(1, Click((95.0, 102.0)))], "")
     drawing = draw_scene(scene)
-    assert drawing.note == "26 × 26 mm shown"
+    assert drawing.note == "42 × 42 mm shown"
     circle = next(ET.fromstring(str(drawing.svg)).iter("circle"))
     assert float(circle.get("cx", 0)) == pytest.approx(240, abs=20)
 

@@ -1,16 +1,26 @@
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
+from imedbench.evaluate.protocol import load_protocol
 from imedbench.evaluate.report import spread
 from imedbench.evaluate.report.numbers import Numbers
+from imedbench.evaluate.report.runs import gather
 from imedbench.evaluate.report.spread import box_figures, featured, size_figures
 
 
 def test_perfect_arms_stand_for_a_series(robust: tuple[Numbers, ...], one: tuple[Numbers, ...]) -> None:
     assert [arm.name for arm in featured(robust)] == ["point 0 %", "box 100 %"]
     assert [arm.name for arm in featured(one)] == ["click", "box, then clicks"]
+
+
+def test_an_arm_is_not_drawn_twice(make: Any) -> None:
+    protocol = load_protocol("robustness")
+    arms = tuple(arm for arm in protocol.arms if arm.name in {"box 100 %", "box sides 0 px", "box sides 5 px"})
+    run = gather([make(protocol=protocol.model_copy(update={"arms": arms}))]).first
+    assert [arm.name for arm in featured([Numbers(run)])] == ["box 100 %"]
 
 
 def test_each_target_has_a_box_with_its_quantiles(one: tuple[Numbers, ...]) -> None:
