@@ -67,14 +67,9 @@ def make_page(gathered: Gathered, numbers: Sequence[Numbers], contents: Contents
 
 
 def _lead(gathered: Gathered) -> str:
-    first = gathered.first
-    words = f"Protocol {first.protocol.id} on {first.facts['data']['name']}, prompts: {first.facts['prompts']['name']}."
-    words = f"{words} {first.protocol.summary}"
-    return (
-        words
-        if len(gathered.runs) == 1
-        else f"{words} All numbers are of the {first.sessions:,} sessions that every run has."
-    )
+    words = f"Protocol {gathered.told}. {gathered.first.protocol.summary}"
+    shared = f"All numbers are of the {gathered.first.sessions:,} sessions that every run has."
+    return words if len(gathered.runs) == 1 else f"{words} {shared}"
 
 
 def _overview(numbers: Sequence[Numbers]) -> list[tuple[str, str, bool]]:

@@ -94,6 +94,19 @@ class Gathered:
         """Of which the protocol is taken."""
         return self.runs[0]
 
+    @property
+    def told(self) -> str:
+        """What was run on what: ``clicks-9 on btcv, prompts: perfect``."""
+        facts = [
+            list(dict.fromkeys(names))
+            for names in (
+                (run.protocol.id for run in self.runs),
+                (str(run.facts["data"]["name"]) for run in self.runs),
+                (str(run.facts["prompts"]["name"]) for run in self.runs),
+            )
+        ]
+        return "{} on {}, prompts: {}".format(*(" and ".join(names) for names in facts))
+
 
 def gather(results: Sequence["Results"]) -> Gathered:
     """The runs, on the sessions that all of them have.

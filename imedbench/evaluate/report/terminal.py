@@ -21,10 +21,7 @@ def renderables(report: "Report") -> list["RenderableType"]:
 
     first = report.gathered.first
     title = Text(" · ".join(run.name for run in report.gathered.runs), style="bold")
-    title.append(
-        f"  {first.protocol.id} on {first.facts['data']['name']}, prompts: {first.facts['prompts']['name']}; ", ""
-    )
-    title.append(f"{first.sessions:,} sessions of {first.count('patient'):,} patients", style="")
+    title.append(f"  {report.gathered.told}; {first.sessions:,} sessions of {first.count('patient'):,} patients", "")
     warnings = [Text(f"! {warning}", style="yellow") for warning in report.gathered.warnings]
     lost = [
         Text(f"{run.name}: {run.failed:,} sessions failed; they count with the worst value.", style="red")

@@ -54,6 +54,7 @@ def test_like_runs_are_compared_without_a_word(alpha: Results, beta: Results) ->
 def test_runs_of_one_name_are_told_apart(alpha: Results) -> None:
     noisy = changed(alpha, prompts={"name": "noisy"}, prompts_digest="other")
     assert [run.name for run in gather([alpha, noisy]).runs] == ["alpha, perfect", "alpha, noisy"]
+    assert gather([alpha, noisy]).told == "fake-turns on ellipses, prompts: perfect and noisy"
     assert [run.name for run in gather([alpha, alpha]).runs] == ["alpha (1)", "alpha (2)"]
 
 
