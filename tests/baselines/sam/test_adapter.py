@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from baselines.sam import LITE_MEDSAM, SAM_VIT_B
+from baselines.sam import LITE_MEDSAM, MEDSAM, SAM_MED2D, SAM_VIT_B
 from baselines.sam.adapter import SamModel, load
-from baselines.sam.network import from_sam
+from baselines.sam.network import from_med2d, from_medsam, from_sam
 from imedbench.errors import MissingWeights
 from imedbench.models.base import Model, ProposalSession, Session
 from imedbench.types import Box, Click, Image, MaskPrompt, Scribble, Text
@@ -87,6 +87,62 @@ def test_lite_answers_a_box_as_its_own_inference(lite: SamModel, plain_lite: Any
     # It found the disc.
     assert (answer.logits > 0)[45, 60]
     assert not (answer.logits > 0)[100, 140]
+
+
+def decoded(sam: Any, square: torch.Tensor, several: bool, **prompts: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The masks and scores of the network's own modules for a (3, side, side) image."""
+    with torch.inference_mode():
+        sparse, dense = sam.prompt_encoder(
+            points=prompts.get("points"), boxes=prompts.get("boxes"), masks=prompts.get("masks")
+        )
+        masks, scores = sam.mask_decoder(
+            image_embeddings=sam.image_encoder(square[None]),
+            image_pe=sam.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=several,
+        )
+    return masks, scores
+
+
+def test_medsam_answers_as_its_own_inference(random_sam: Any) -> None:
+    image = picture()
+    transform = pytest.importorskip("skimage.transform", reason="scikit-image is the reference")
+    fitted = transform.resize(image.voxels, (256, 256), order=3, preserve_range=True, anti_aliasing=True)
+    fitted = fitted.astype(np.uint8).astype(np.float64)
+    fitted = (fitted - fitted.min()) / np.clip(fitted.max() - fitted.min(), 1e-8, None)
+    box = torch.tensor([[30, 20, 89, 69]]) / torch.tensor([150, 110, 150, 110]) * 256
+    masks, _ = decoded(random_sam, torch.from_numpy(fitted).float().permute(2, 0, 1), several=False, boxes=box)
+    likely = functional.interpolate(torch.sigmoid(masks), (110, 150), mode="bilinear")[0, 0].numpy()
+    answer = SamModel(MEDSAM, from_medsam(copy.deepcopy(random_sam))).start(image).predict([BOX])
+    np.testing.assert_allclose(1 / (1 + np.exp(-answer.logits)), likely, atol=0.02)
+    assert np.mean((answer.logits > 0) != (likely > 0.5)) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("prompts", "given"),
+    [
+        ([CLICK, CLICK], {"points": (torch.tensor([[[50.0, 40.0]] * 2]), torch.ones(1, 2))}),
+        # Its boxes end beyond the last pixel.
+        ([BOX], {"boxes": torch.tensor([[30.0, 20.0, 90.0, 70.0]])}),
+    ],
+)
+def test_sam_med2d_answers_with_the_best_of_three_masks(random_sam: Any, prompts: list[Any], given: Any) -> None:
+    image = picture()
+    nearest = cv2.resize(image.voxels, (256, 256), interpolation=cv2.INTER_NEAREST)
+    square = (nearest - np.array([123.675, 116.28, 103.53])) / np.array([58.395, 57.12, 57.375])
+    scale = torch.tensor([256 / 150, 256 / 110])
+    if "points" in given:
+        given = {"points": (given["points"][0] * scale, given["points"][1])}
+    else:
+        given = {"boxes": given["boxes"] * scale.repeat(2)}
+    masks, scores = decoded(random_sam, torch.from_numpy(square).float().permute(2, 0, 1), several=True, **given)
+    best = int(scores[0].argmax())
+    full = functional.interpolate(masks[:, best : best + 1], (256, 256), mode="bilinear")
+    expected = functional.interpolate(full, (110, 150), mode="bilinear")[0, 0].numpy()
+    answer = SamModel(SAM_MED2D, from_med2d(copy.deepcopy(random_sam))).start(image).predict(prompts)
+    assert answer.score == pytest.approx(float(scores.max()), abs=1e-3)
+    np.testing.assert_allclose(answer.logits, expected, atol=2e-3 * np.abs(expected).max())
 
 
 def test_targets_of_different_prompts_keep_their_order(sam: SamModel) -> None:

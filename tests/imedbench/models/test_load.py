@@ -1,8 +1,13 @@
+import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 
+from imedbench import catalog
 from imedbench.errors import MissingWeights, Unavailable, UnknownName
 from imedbench.models import load
 from imedbench.models.load import find_device
@@ -41,3 +46,31 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         find_device("cuda:1")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert (find_device("cuda:1"), find_device("auto")) == ("cuda:1", "cuda")
+
+
+def test_another_packages_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from imedbench.models.oracle import ORACLE, Oracle
+
+    package = ModuleType("somebodys")
+    made: list[tuple[Any, ...]] = []
+
+    def loader(card: Any, checkpoint: Path | None, device: str) -> Oracle:
+        made.append((card.name, checkpoint, device))
+        return Oracle(card)
+
+    package.CARD = replace(ORACLE, name="theirs", loader="somebodys:loader")  # type: ignore[attr-defined]
+    package.loader = loader  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "somebodys", package)
+    point = EntryPoint("theirs", "somebodys:CARD", "imedbench.models")
+    impostor = EntryPoint("oracle", "somebodys:CARD", "imedbench.models")
+    monkeypatch.setattr(catalog, "entry_points", lambda group: [point, impostor] if group == point.group else [])
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"")
+    assert load("theirs", path, "cpu").card.name == "theirs"
+    assert made == [("theirs", path, "cpu")]
+    # A name of this project's cannot be taken.
+    assert load("oracle", device="cpu").card is ORACLE
+    with pytest.raises(UnknownName, match="theirs"):
+        load("nobodys")
