@@ -16,7 +16,7 @@ Reals = NDArray[np.float64]
 Points = NDArray[np.int32]
 _CELLS_A_POINT = 400
 """A sweep over more cells than this for each point takes longer than the tree."""
-_MANY = 3000
+_MANY = 1000
 """Fewer points than this are sooner found in the tree than in windows."""
 
 

@@ -20,11 +20,11 @@ Reals = NDArray[np.float64]
 Integers = NDArray[np.intp]
 Points = NDArray[np.int32]
 Cells = NDArray[np.uint8]
-_REACH = 10
+_REACH = 12
 """The longest single steps along an axis."""
 _HALF = 2
 """Of a window's width, its middle aside."""
-_WINDOWS = 5
+_WINDOWS = 8
 """How many windows to each side are looked at."""
 _FAR = 255
 """In a cell: nothing in its column, or this far."""

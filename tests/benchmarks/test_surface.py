@@ -12,6 +12,7 @@ peer = pytest.importorskip("surface_distance")
 pytestmark = pytest.mark.filterwarnings("ignore:Please import")
 TOLERANCE_MM = 2.0
 TURNS = 5
+TIMES_FASTER = 5
 
 
 def ball(shape: tuple[int, int, int], centre: tuple[int, ...], radii: tuple[int, ...]) -> Mask:
@@ -58,15 +59,15 @@ def test_two_big_shapes(benchmark: Any, fastest: Any) -> None:
     assert found == pytest.approx(theirs(truth, guess, spacing), abs=1e-9)
     ratio = fastest(lambda: theirs(truth, guess, spacing), 3) / fastest(lambda: ours(truth, guess, spacing), 6)
     benchmark.extra_info.update(times_faster=ratio)
-    assert ratio >= 5, ratio
+    assert ratio >= TIMES_FASTER, ratio
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("radius", [12, 40])
-def test_a_small_object_in_a_large_volume(radius: int, benchmark: Any, fastest: Any) -> None:
-    """Reading both volumes once is most of what is left of the time: about ten times faster is the end of this road.
+@pytest.mark.parametrize(("radius", "times_faster"), [(12, 5), (40, 10)])
+def test_a_small_object_in_a_large_volume(radius: int, times_faster: float, benchmark: Any, fastest: Any) -> None:
+    """As in a session, the truth is prepared once for all turns.
 
-    As in a session, the truth is prepared once for all turns.
+    A very small object costs little but reading the volume once to find it, which takes theirs about ten times as long.
     """
     truth, guesses = small_in_large(radius)
     spacing = (3.0, 0.7, 0.7)
@@ -83,4 +84,4 @@ def test_a_small_object_in_a_large_volume(radius: int, benchmark: Any, fastest: 
     np.testing.assert_allclose(found, their_session(), atol=1e-9)
     ratio = fastest(their_session, 3) / fastest(session, 10)
     benchmark.extra_info.update(times_faster=ratio)
-    assert ratio >= 5, ratio
+    assert ratio >= times_faster, ratio
