@@ -1,7 +1,7 @@
 """A results folder: `run.json`, `turns.parquet` and `scores.parquet`."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RUN = "run.json"
 TABLES = ("turns", "scores")
+ANSWERS = ("given", "starts", "lengths")
+"""The columns of ``turns`` that hold prompts and guesses."""
 KEY = b"imedbench"
 """Under which each table carries the id of its run."""
 
@@ -69,20 +71,44 @@ class Results:
         path: str = self.run["data"]["path"]
         return (self.path / path).resolve()
 
-    def _table(self, name: str) -> "pa.Table":
+    def efforts(self) -> "pa.Table":
+        """``turns`` without prompts and guesses, which may be larger than the memory."""
+        return self._table("turns", columns=[name for name in schema("turns").names if name not in ANSWERS])
+
+    def session(self, which: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of ``turns`` of one session.
+
+        Args:
+            which: columns that identify it and their values: case, target, instance, prompts.
+        """
+        rows: list[dict[str, Any]] = self._table("turns", filters=_equal(which)).to_pylist()
+        return rows
+
+    def _table(self, name: str, **selection: Any) -> "pa.Table":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self.path / f"{name}.parquet"
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path, **selection)
         except (OSError, pa.ArrowInvalid) as problem:
             message = f"{printable(path)}: cannot be read ({problem}); repeat the evaluation."
             raise BadResults(message) from problem
         if table.schema.metadata.get(KEY, b"").decode() != self.run["id"]:
             message = f"{printable(path)}: belongs to another run than {RUN} beside it; repeat the evaluation."
             raise BadResults(message)
-        return table.cast(schema(name))
+        columns = schema(name)
+        return table.cast(columns if "columns" not in selection else _only(columns, selection["columns"]))
+
+
+def _equal(which: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    return [(name, "=", value) for name, value in which.items()]
+
+
+def _only(columns: "pa.Schema", names: Sequence[str]) -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([columns.field(name) for name in names])
 
 
 def read_run(path: Path) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from imedbench.evaluate.protocol import Arm, Protocol, load_protocol
 from imedbench.evaluate.results import TABLES, Results, merge, read_run, write_run
 from imedbench.evaluate.tables import FORMAT
 from imedbench.evaluate.tasks import WORK, Across, Done, Job, Task, chunks_of, give_up, piece_path, run_task
+from imedbench.models.load import find_device
 from imedbench.models.weights import find_weights, sha256
 from imedbench.prompts.base import Simulator
 from imedbench.prompts.sets import PromptSet, load_set
@@ -245,7 +246,7 @@ def _carry_out(
     begun = {
         "status": "running",
         "started": _now(),
-        "device": workers.device,
+        "device": workers.device if workers.scheduler else find_device(workers.device),
         "failed": 0,
         "notes": [],
     }

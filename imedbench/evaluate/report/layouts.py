@@ -80,10 +80,10 @@ def _short(metric: MetricSpec) -> str:
 
 def _safeclick(numbers: Sequence[Numbers]) -> list[LatexTable]:
     metric = numbers[0].run.protocol.metrics[0]
-    groups = [_series_arms(numbers, name) for name in ("point", "box")]
-    groups = [arms for arms in groups if arms]
+    named = {name: _series_arms(numbers, name.lower()) for name in ("Point", "Box")}
+    groups = {name: arms for name, arms in named.items() if arms}
     top, middle, heads = [("", 1)], [("", 1)], [("Methods", 1)]
-    for name, arms in zip(("Point", "Bbox"), groups, strict=False):
+    for name, arms in groups.items():
         perfect = sum(arm.perfect for arm in arms)
         top.append((name, len(arms) + 1))
         middle += [("PP", perfect), ("IP", len(arms) - perfect + 1)]
@@ -91,7 +91,7 @@ def _safeclick(numbers: Sequence[Numbers]) -> list[LatexTable]:
     rows: list[list[Stub]] = []
     for each in numbers:
         row: list[Stub] = [escape(each.run.name)]
-        for arms in groups:
+        for arms in groups.values():
             row += [_percent(each.turns.get((arm.name, metric.label, 1)), metric) for arm in arms]
             row.append(_percent(each.pooled([arm.name for arm in arms if not arm.perfect], metric.label), metric))
         rows.append(row)

@@ -36,16 +36,27 @@ class Run:
 
     name: str
     colour: str
-    facts: Mapping[str, Any]
-    """What run.json says."""
-    protocol: Protocol
+    results: "Results"
     scores: "pa.Table"
     turns: "pa.Table"
-    """Both of the sessions that the report is about, in the order of their schema."""
-    data: Path
-    """The store that was evaluated on, if it is still there."""
+    """Both of the sessions that the report is about, in the order of their schema; without prompts and guesses."""
     left_out: int = 0
     """Sessions that not all runs of the report have."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What run.json says."""
+        return self.results.run
+
+    @property
+    def protocol(self) -> Protocol:
+        """As it was then."""
+        return self.results.protocol
+
+    @property
+    def data(self) -> Path:
+        """The store that was evaluated on, if it is still there."""
+        return self.results.data
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -158,8 +169,8 @@ def keys_of(table: "pa.Table") -> "pa.Array":
 
 def _opened(results: "Results", name: str, place: int) -> Run:
     colour = f"var(--run-{place % COLOURS + 1})"
-    scores, turns = _encoded(results.scores), _encoded(results.turns)
-    return Run(name, colour, results.run, results.protocol, scores, turns, results.data)
+    scores, turns = _encoded(results.scores), _encoded(results.efforts())
+    return Run(name, colour, results, scores, turns)
 
 
 def _encoded(table: "pa.Table") -> "pa.Table":

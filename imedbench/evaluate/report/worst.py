@@ -131,10 +131,8 @@ def _turns_of(run: Run, session: str) -> Rows:
     import pyarrow.compute as pc
 
     place = pc.index(run.keys, session).as_py()
-    first = int(run.first_rows[place])
-    last = int(run.first_rows[place + 1]) if place + 1 < run.sessions else run.turns.num_rows
-    rows: Rows = run.turns.slice(first, last - first).to_pylist()
-    return rows
+    which = run.turns.select(SESSION).slice(int(run.first_rows[place]), 1).to_pylist()
+    return run.results.session(which[0])
 
 
 def _draw(case: Case, numbers: Sequence[Numbers], rows: Sequence[Rows], values: Sequence[float]) -> Drawing:

@@ -231,6 +231,17 @@ def test_what_cannot_be_run(
     assert not (tmp_path / "out").exists()
 
 
+def test_answers_are_read_only_where_they_are_wanted(pictures: Store, tmp_path: Path, enlist: Any) -> None:
+    enlist()
+    results = evaluate(pictures.path, tmp_path / "out", settings(), workers=HERE).results
+    light = results.efforts()
+    assert light.num_rows == results.turns.num_rows
+    assert set(results.turns.column_names) - set(light.column_names) == {"given", "starts", "lengths"}
+    which = {"case": "s1", "target": "spleen", "instance": 0, "prompts": "box"}
+    (row,) = results.session(which)
+    assert row == next(each for each in results.turns.to_pylist() if which.items() <= each.items())
+
+
 def test_provenance_is_in_every_file(pictures: Store, tmp_path: Path, enlist: Any) -> None:
     enlist()
     results = evaluate(pictures.path, tmp_path / "out", settings(), workers=HERE).results

@@ -1,12 +1,16 @@
 import re
+from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from imedbench.evaluate.protocol import list_protocols, load_protocol
 from imedbench.evaluate.report.layouts import LAYOUTS, make_latex
 from imedbench.evaluate.report.numbers import Numbers
 from imedbench.evaluate.report.runs import gather
+from imedbench.evaluate.results import Results
 
 
 def lines(text: str) -> list[str]:
@@ -17,9 +21,9 @@ def renamed(numbers: tuple[Numbers, ...], protocol: str) -> tuple[Numbers, ...]:
     """The same runs as if they were of a protocol with this id."""
     found = []
     for each in numbers:
-        changed = each.run.protocol.model_copy(update={"id": protocol})
-        run = type(each.run)(each.run.name, "", each.run.facts, changed, each.run.scores, each.run.turns, each.run.data)
-        found.append(Numbers(run))
+        results = Results(each.run.results.path, each.run.facts)
+        vars(results)["protocol"] = each.run.protocol.model_copy(update={"id": protocol})
+        found.append(Numbers(replace(each.run, results=results)))
     return tuple(found)
 
 
@@ -47,6 +51,16 @@ def test_safeclick_has_its_columns_and_averages_the_imperfect_ones(robust: tuple
     assert numbers[5] == pytest.approx(sum(numbers[1:5]) / 4, abs=0.01)
     assert numbers[11] == pytest.approx(sum(numbers[7:11]) / 4, abs=0.01)
     assert numbers[0] == pytest.approx(100 * robust[0].turns["point 0 %", "dice", 1].mean, abs=0.005)
+
+
+def test_safeclick_names_the_prompts_that_were_asked(robust: tuple[Numbers, ...]) -> None:
+    kept = []
+    for each in renamed(robust, "safeclick"):
+        only = pc.starts_with(pc.cast(each.run.scores["prompts"], pa.string()), "box")
+        kept.append(Numbers(replace(each.run, scores=each.run.scores.filter(only))))
+    text = make_latex(kept)
+    assert r"\multicolumn{6}{c}{Box}" in text
+    assert "{Point}" not in text
 
 
 def test_clicks_have_a_pair_of_columns_for_each_number(make: Any) -> None:

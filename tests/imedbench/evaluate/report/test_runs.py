@@ -23,8 +23,7 @@ def without_case(results: Results, case: str) -> Any:
     """The same results as if a case had not been run."""
 
     class Fewer(Results):
-        @property
-        def turns(self) -> pa.Table:  # type: ignore[override]
+        def efforts(self) -> pa.Table:
             return results.turns.filter(pa.compute.not_equal(results.turns["case"], case))
 
         @property
@@ -106,8 +105,7 @@ def test_other_cases_are_refused(make: Make, alpha: Results, volume: Results) ->
 class Only(Results):
     """The results of the first case alone."""
 
-    @property
-    def turns(self) -> pa.Table:  # type: ignore[override]
+    def efforts(self) -> pa.Table:
         whole = Results.open(self.path).turns
         return whole.filter(pa.compute.equal(whole["case"], "s0"))
 

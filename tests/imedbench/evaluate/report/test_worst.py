@@ -12,7 +12,11 @@ from imedbench.evaluate.results import Results
 
 def moved(numbers: tuple[Numbers, ...], data: Path) -> tuple[Numbers, ...]:
     """The same runs with their store elsewhere."""
-    return tuple(Numbers(replace(each.run, data=data)) for each in numbers)
+    found = []
+    for each in numbers:
+        facts = {**each.run.facts, "data": {**each.run.facts["data"], "path": str(data)}}
+        found.append(Numbers(replace(each.run, results=Results(each.run.results.path, facts))))
+    return tuple(found)
 
 
 def test_the_worst_session_of_each_case(one: tuple[Numbers, ...]) -> None:
