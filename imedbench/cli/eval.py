@@ -43,8 +43,12 @@ class Split(StrEnum):
 
 def eval(
     model: Annotated[str, typer.Option(help="Model of the catalogue: see `imedbench models`.")],
-    data: Annotated[Path, typer.Option(help="A store, or a folder of raw studies (built first, into OUT/data.zarr).")],
-    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    data: Annotated[
+        Path, typer.Option(help="A store, or a folder of raw studies (built first, into OUT/data.zarr).")
+    ] = Path("zarr"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the results.", show_default="results/MODEL-PROTOCOL-PROMPTS")
+    ] = None,
     protocol: Annotated[str, typer.Option(help="What is asked: see `imedbench protocols list`; or a file.")] = "single",
     prompts: Annotated[
         str, typer.Option(help="How good the user is: see `imedbench prompts list`; or a file.")
@@ -80,6 +84,7 @@ def eval(
         model, protocol, prompts, checkpoint=str(checkpoint or ""), subset=subset, across=across.value, batch=batch
     )
     crew = Workers(workers, scheduler, device)
+    out = out or Path("results") / "-".join((model, Path(protocol).stem, Path(prompts).stem))
     store = _store(data, out, crew)
     with resumable(), evaluating() as progress:
         summary = evaluate(store, out, settings, workers=crew, progress=progress)

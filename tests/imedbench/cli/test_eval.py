@@ -38,6 +38,14 @@ def test_scores_are_shown_and_a_report_is_written(store: Store, tmp_path: Path) 
     assert run(store.path, tmp_path / "out", "--model", "threshold", "--prompts", "noisy")[0] == 0
 
 
+def test_a_store_called_zarr_needs_no_mention(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zarr").symlink_to(store.path)
+    arguments = ["eval", "--model", "oracle", "--prompts", "noisy", "--limit", "1", "--workers", "0"]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    assert Results.open(tmp_path / "results" / "oracle-single-noisy").run["model"] == "oracle"
+
+
 def test_sessions_that_fail_are_in_the_exit_code(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object) -> None:
         raise RuntimeError("it broke")
