@@ -11,6 +11,7 @@ from imedbench.cli.options import ALL_CORES, Checkpoint, Device, Scheduler, Work
 if TYPE_CHECKING:
     from imedbench.workers import Workers
 
+STORE = Path("zarr")
 FAILED = 3
 """Exit code of a run that finished but in which sessions failed."""
 
@@ -43,9 +44,7 @@ class Split(StrEnum):
 
 def eval(
     model: Annotated[str, typer.Option(help="Model of the catalogue: see `imedbench models`.")],
-    data: Annotated[
-        Path, typer.Option(help="A store, or a folder of raw studies (built first, into OUT/data.zarr).")
-    ] = Path("zarr"),
+    data: Annotated[Path, typer.Option(help="A store, or raw studies (built first, into OUT/data.zarr).")] = STORE,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results.", show_default="results/MODEL-PROTOCOL-PROMPTS")
     ] = None,
