@@ -31,7 +31,19 @@ def make_latex(numbers: Sequence[Numbers]) -> str:
     """All tables of a protocol, each in a ``table`` of its own."""
     make = LAYOUTS.get(numbers[0].run.protocol.id, _generic)
     head = "% Needs \\usepackage{booktabs}. Means over sessions; intervals stand in the CSV files and on the page.\n"
+    head += "".join(f"% {line}\n" for each in numbers for line in _origin(each))
     return head + "\n".join(write_table(table) for table in make(numbers))
+
+
+def _origin(numbers: Numbers) -> list[str]:
+    """Which run, of what, under what, on what."""
+    facts = numbers.run.facts
+    weights = facts["weights_sha256"] or "none"
+    return [
+        f"{numbers.run.name}: run {facts['id']}, weights {weights},",
+        f"  protocol {numbers.run.protocol.id} {facts['protocol_digest']},",
+        f"  prompts {facts['prompts']['name']} {facts['prompts_digest']}, data {facts['data_digest']}",
+    ]
 
 
 def _down(rows: Sequence[Sequence[Stub]], stubs: int) -> list[list[Place]]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from imedbench.report.page import write_page
 if TYPE_CHECKING:
     from imedbench.evaluate.results import Results
 
-PAGE, LATEX, TABLES = "report.html", "tables.tex", "tables"
+PAGE, LATEX, TABLES, ORIGIN = "report.html", "tables.tex", "tables", "provenance.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def summary_sheets(report: Report) -> list[Sheet]:
 
 
 def write_report(results: Sequence["Results"], out: Path) -> ReportPaths:
-    """Writes ``report.html``, ``tables.tex`` and ``tables/*.csv`` into the folder; what is there is replaced.
+    """Writes ``report.html``, ``tables.tex``, ``tables/*.csv`` and ``tables/provenance.json``; what is there is replaced.
 
     Raises:
         BadResults: there is nothing to report, or the runs have nothing in common that may be compared.
@@ -81,7 +82,11 @@ def write_files(report: Report, out: Path) -> ReportPaths:
     out.mkdir(parents=True, exist_ok=True)
     write_page(page, out / PAGE)
     write_page(make_latex(numbers), out / LATEX)
-    return ReportPaths(out / PAGE, tuple(_write_tables(contents, out / TABLES)), out / LATEX)
+    tables = tuple(_write_tables(contents, out / TABLES))
+    # A CSV file has no place for it.
+    facts = {each.run.name: dict(each.run.facts) for each in numbers}
+    write_page(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", out / TABLES / ORIGIN)
+    return ReportPaths(out / PAGE, tables, out / LATEX)
 
 
 def _write_tables(contents: Contents, folder: Path) -> list[Path]:

@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 from imedbench.evaluate.report import make_report, summary_sheets, write_report
@@ -16,6 +17,16 @@ def test_all_files_are_written(alpha: Results, tmp_path: Path) -> None:
     assert {"by-target.csv", "by-modality.csv", "by-group.csv", "by-size.csv", "effort.csv"} <= set(names)
     assert {"worst.csv", "failures.csv"} <= set(names)
     assert all(path.is_file() for path in paths.csv)
+
+
+def test_every_file_says_where_its_numbers_are_from(alpha: Results, beta: Results, tmp_path: Path) -> None:
+    paths = write_report([alpha, beta], tmp_path)
+    origin = json.loads((paths.csv[0].parent / "provenance.json").read_text(encoding="utf-8"))
+    assert origin == {"alpha": alpha.run, "beta": beta.run}
+    for results in (alpha, beta):
+        for text in (paths.html.read_text(encoding="utf-8"), paths.tex.read_text(encoding="utf-8")):
+            assert results.run["protocol_digest"] in text
+            assert results.run["data_digest"] in text
 
 
 def test_csv_files_can_be_read_back(alpha: Results, tmp_path: Path) -> None:
