@@ -59,7 +59,7 @@ def summary_sheets(report: Report) -> list[Sheet]:
 
 
 def write_report(results: Sequence["Results"], out: Path) -> ReportPaths:
-    """Writes ``report.html``, ``tables.tex``, ``tables/*.csv`` and ``tables/provenance.json``; what is there is replaced.
+    """Writes ``report.html``, ``tables.tex``, ``tables/*.csv`` and ``tables/provenance.json``, over what is there.
 
     Raises:
         BadResults: there is nothing to report, or the runs have nothing in common that may be compared.
