@@ -40,6 +40,24 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def own_device(device: str) -> str:
+    """What ``auto`` and ``cuda`` mean to this worker: the GPUs of a machine are shared out among its workers."""
+    if device not in {"auto", "cuda"}:
+        return device
+    import torch
+    from distributed import get_worker
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpus < 2:
+        return device
+    try:
+        number = int(get_worker().name)
+    except ValueError:
+        # No worker at all, or one of somebody's own cluster, which has a name instead of a number.
+        return device
+    return f"cuda:{number % gpus}"
+
+
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0))

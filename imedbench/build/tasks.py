@@ -17,7 +17,7 @@ from imedbench.errors import BadInput, ImedbenchError
 from imedbench.layout import peek_study
 from imedbench.models import load
 from imedbench.store import PartWriter, finished_parts
-from imedbench.workers import one_thread
+from imedbench.workers import one_thread, own_device
 
 if TYPE_CHECKING:
     from imedbench.models.base import Model
@@ -59,7 +59,7 @@ def run_task(task: Task) -> int:
         source = task.sources[bite.source]
         name = source.study_name(found.study)
         settings = task.settings
-        model = load_model(settings.proposals, task.device) if settings.proposals else None
+        model = load_model(settings.proposals, own_device(task.device)) if settings.proposals else None
         preparation = Preparation(source.recipe, settings.proposals, model, settings.published)
         try:
             planes = planes_in(peek_study(found.study), source.recipe)[bite.first : bite.last]

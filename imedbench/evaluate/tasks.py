@@ -17,7 +17,7 @@ from imedbench.evaluate.tables import schema
 from imedbench.models.base import Model, Session
 from imedbench.store import Store
 from imedbench.types import Case
-from imedbench.workers import one_thread
+from imedbench.workers import one_thread, own_device
 
 if TYPE_CHECKING:
     from imedbench.targets import Vocabulary
@@ -92,7 +92,9 @@ def run_task(job: Job, task: Task) -> Done:
 
     one_thread()
     case = _store(job.store)[task.case]
-    model = load_model(job.model, job.checkpoint, job.device, job.across if len(case.image.grid) == 3 else None)
+    model = load_model(
+        job.model, job.checkpoint, own_device(job.device), job.across if len(case.image.grid) == 3 else None
+    )
     guard = Guard()
     start = perf_counter()
     session = guard.start(model, case)

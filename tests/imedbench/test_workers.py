@@ -1,10 +1,11 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from imedbench.errors import Unavailable
-from imedbench.workers import Workers, alone, connect, cores, one_thread
+from imedbench.workers import Workers, alone, connect, cores, one_thread, own_device
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
@@ -42,3 +43,19 @@ def test_a_worker_computes_on_one_thread() -> None:
     finally:
         torch.set_num_threads(threads)
     assert cores() >= 1
+
+
+def test_gpus_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    for name, gpus, device in ((5, 4, "cuda:1"), ("0", 4, "cuda:0"), (5, 1, "auto"), ("tcp://a:1", 4, "auto")):
+        monkeypatch.setattr("torch.cuda.device_count", lambda gpus=gpus: gpus)
+        monkeypatch.setattr("distributed.get_worker", lambda name=name: SimpleNamespace(name=name))
+        assert own_device("auto") == device
+    assert own_device("cpu") == "cpu"
+    assert own_device("cuda:3") == "cuda:3"
+
+
+def test_without_a_worker_the_device_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert own_device("cuda") == "cuda"
