@@ -32,8 +32,8 @@ class Workers:
 def one_thread() -> None:
     """Lets networks compute on one thread of this process.
 
-    The last bits of a network's sums depend on the number of threads, and a voxel here and there on them: with one thread
-    a worker, and as many workers as cores, results are the same on any number of workers.
+    The last bits of a network's sums depend on the number of threads, and a voxel here and there on them. With one
+    thread a worker, and as many workers as cores, results are the same on any number of workers.
     """
     import torch
 
