@@ -10,16 +10,10 @@ import numpy as np
 from imedbench.evaluate.protocol import Arm
 from imedbench.evaluate.seeds import generator
 from imedbench.evaluate.written import CERTAIN
-from imedbench.models.base import PromptKind, Session
+from imedbench.models.base import Session
+from imedbench.models.checks import kind_of
 from imedbench.prompts.base import Scene
-from imedbench.types import Box, Click, Mask, MaskPrompt, Prediction, Prompt, Scribble, Text, Turn
-
-_KINDS: dict[type, PromptKind] = {Click: "click", Box: "box", Scribble: "scribble", MaskPrompt: "mask", Text: "text"}
-
-
-def kind_of(prompt: Prompt) -> PromptKind:
-    """The prompt's kind, as cards and protocols call it."""
-    return _KINDS[type(prompt)]
+from imedbench.types import Mask, MaskPrompt, Prediction, Prompt, Turn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +139,8 @@ def interact(
 
 def _fault(answer: Prediction, shape: tuple[int, ...]) -> str:
     """What is wrong with an answer, in a sentence; nothing where it can be scored."""
+    if not isinstance(answer, Prediction) or not isinstance(answer.logits, np.ndarray):
+        return f"the model answered {type(getattr(answer, 'logits', answer)).__name__}, not an array of logits"
     if answer.logits.shape != shape:
         return f"the model answered logits of shape {answer.logits.shape} for an image of {shape}"
     if not np.isfinite(answer.logits).all():

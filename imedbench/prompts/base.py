@@ -70,8 +70,9 @@ AnyImperfection = Annotated[
 class Simulator(Settings, ABC):
     """A simulated user: pure in (truth, guess, rng).
 
-    Calling it draws the prompts of one turn and then applies its imperfections, in their order, with the same
-    generator: the same perfect prompts underlie every imperfect version of them.
+    Calling it draws the prompts of one turn and then applies its imperfections, in their order, with a generator
+    spawned from the first: the same perfect prompts underlie every imperfect version of them, those of further users of
+    the same turn too.
     """
 
     imperfect: tuple[AnyImperfection, ...] = ()
@@ -84,7 +85,7 @@ class Simulator(Settings, ABC):
         Args:
             truth: (z, y, x) or (y, x), not empty.
             guess: of the same shape; all False before the first answer.
-            rng: the only source of chance.
+            rng: the only source of chance for what is drawn.
             scene: what else the user knows.
         """
         ...
@@ -101,9 +102,10 @@ class Simulator(Settings, ABC):
         if not truth.any():
             message = "the truth is empty: there is nothing to prompt for"
             raise ValueError(message)
+        (chance,) = rng.spawn(1)
         prompts = self.draw(truth, guess, rng, scene)
         for imperfection in self.imperfect:
-            prompts = imperfection(prompts, truth, rng, scene)
+            prompts = imperfection(prompts, truth, chance, scene)
         return prompts
 
     def spoiled(self, imperfections: Sequence[Imperfection]) -> "Simulator":

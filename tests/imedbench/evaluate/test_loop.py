@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from imedbench.evaluate.guard import Guard
-from imedbench.evaluate.loop import Dialogue, Goal, interact, kind_of
+from imedbench.evaluate.loop import Dialogue, Goal, interact
 from imedbench.evaluate.protocol import Arm
-from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt, Scribble, Text
+from imedbench.models.checks import kind_of
+from imedbench.types import Image, MaskPrompt, Prediction, Prompt
 
 TRUTH = np.zeros((20, 30), bool)
 TRUTH[5:15, 5:20] = True
@@ -114,6 +115,26 @@ def test_an_answer_that_cannot_be_scored_ends_its_session(enlist: Any, logits: n
         raise AssertionError(dialogue.error)
 
 
+@pytest.mark.parametrize("answer", [None, Prediction([1.0], 0.5)])  # type: ignore[arg-type]
+def test_what_is_no_answer_ends_its_session(enlist: Any, answer: Any) -> None:
+    dialogue = Dialogue(goal(), arm(), seed=1)
+    lead(enlist(lambda *_: answer), dialogue)
+    assert dialogue.turns == []
+    assert dialogue.error.endswith("not an array of logits")
+
+
+def test_users_err_without_a_change_to_what_others_of_the_turn_say(enlist: Any) -> None:
+    click = CLICK | {"place": "uniform"}
+    jitter = [{"apply": "jitter", "low": 0, "high": 3}]
+    said = []
+    for imperfect in ([], jitter):
+        dialogue = Dialogue(goal(), arm(first=[BOX | {"imperfect": imperfect}, click], later=[], turns=1), seed=1)
+        lead(enlist(growing), dialogue)
+        said.append(dialogue.turns[0].prompts)
+    assert said[0][0] != said[1][0]
+    assert said[0][1] == said[1][1]
+
+
 def test_only_a_model_that_sees_the_truth_is_shown_it(enlist: Any) -> None:
     for sees_truth in (True, False):
         puppet = enlist(growing)
@@ -129,14 +150,3 @@ def test_prompts_do_not_depend_on_who_else_is_asked(enlist: Any) -> None:
     lead(enlist(growing), alone)
     lead(enlist(growing), Dialogue(goal(), arm(name="another"), seed=3), beside)
     assert [turn.prompts for turn in alone.turns] == [turn.prompts for turn in beside.turns]
-
-
-def test_kinds() -> None:
-    prompts = (
-        Click((1.0,)),
-        Box((0.0,), (1.0,)),
-        Scribble(np.zeros((1, 1), np.int32)),
-        MaskPrompt(np.zeros(1)),
-        Text(""),
-    )
-    assert [kind_of(prompt) for prompt in prompts] == ["click", "box", "scribble", "mask", "text"]
