@@ -209,7 +209,8 @@ class Translate(_OfBoxes):
     relative_to: int | None = Field(default=None, ge=1)
     """As in `Jitter`."""
     at_most: float | None = Field(default=None, ge=0)
-    """Fraction of a box's shortest side that the number may not exceed, cut to a whole number (SAM-Med2D: 0.5)."""
+    """Fraction of a box's shortest side that the number may not exceed, cut to a whole number (SAM-Med2D: 0.5); both in
+    pixels of the image that is meant."""
     planar: bool = True
 
     def _spoil(self, prompt: Prompt, truth: Mask, rng: Generator, scene: Scene) -> Prompt:
@@ -218,7 +219,10 @@ class Translate(_OfBoxes):
         axes = self._axes(prompt, truth.ndim)
         low, high = self.low, self.high
         if self.at_most is not None and isinstance(prompt, Box):
-            most = int(self.at_most * min(prompt.high[axis] - prompt.low[axis] for axis in axes))
+            sides = [(prompt.high[axis] - prompt.low[axis]) / truth.shape[axis] for axis in axes]
+            meant = [self.relative_to or truth.shape[axis] for axis in axes]
+            # Rounded first: a third of 3 is 1, whatever floats make of it.
+            most = int(round(self.at_most * min(side * size for side, size in zip(sides, meant, strict=True)), 6))
             low, high = min(max(low, -most), most), max(min(high, most), -most)
         steps = np.zeros(truth.ndim)
         for axis in axes:

@@ -260,6 +260,9 @@ def test_a_small_box_moves_little() -> None:
     assert set(corners[:, 0].ravel() - 40) == {-2, -1, 0, 1, 2}
     corners = boxes(Translate(low=-5, high=4, at_most=0.5), Box((40, 40), (60, 60)))
     assert set(corners[:, 0].ravel() - 40) == set(range(-5, 5))
+    # Numbers are of an image a quarter as large: a side of 9 is one of 2 there, and half of it 1, which is 4 here.
+    scaled = Translate(low=-5, high=5, relative_to=DISC.shape[0] // 4, at_most=0.5)
+    assert set(boxes(scaled, Box((40, 40), (60, 49)))[:, 0].ravel() - 40) == {-4, 0, 4}
 
 
 def test_masks_grow_shrink_and_move() -> None:
