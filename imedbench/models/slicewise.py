@@ -156,7 +156,9 @@ class _Draft:
                 continue
             else:
                 end = (seed + after) // 2 + (step < 0)
-            if seed in self.asked:
+            # What a slice that has become empty had carried is its neighbour's now.
+            emptied = after in self.asked and not self._slices[after].area
+            if seed in self.asked or emptied:
                 yield seed, range(seed + step, end + step, step)
 
     def finish(self) -> Prediction:

@@ -218,6 +218,21 @@ def test_a_slice_that_a_user_empties_ends_the_target() -> None:
     np.testing.assert_array_equal(guess_of(answer), expected)
 
 
+def test_what_an_emptied_slice_had_carried_is_its_neighbours() -> None:
+    image, truth = tube()
+    model = Flood()
+    session = Slicewise(model, "point").start(image)
+    prompts = [click_on(3), click_on(6), click_on(9)]
+    answer = session.predict(prompts)
+    model.asked.clear()
+    answer = session.predict([*prompts, click_on(6, inside=False)], answer)
+    # 6 itself, then 4 and 5 from 3, and 8 and 7 from 9.
+    assert len(model.asked) == 5
+    expected = truth.copy()
+    expected[6] = False
+    np.testing.assert_array_equal(guess_of(answer), expected)
+
+
 def test_nothing_found_scores_zero() -> None:
     image, _ = tube()
     answer = Slicewise(Flood(), "point").start(image).predict([Click((0.0, 0.0, 0.0))])
