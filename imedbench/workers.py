@@ -122,7 +122,7 @@ def connect(workers: Workers, folder: Path) -> Iterator["Client"]:
             processes=workers.count > 0,
             dashboard_address="127.0.0.1:0",
             local_directory=str(folder),
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

@@ -330,13 +330,13 @@ def _outcomes(client: "Client", job: Job, tasks: Sequence[Task]) -> Iterator[Don
     """Runs the tasks, a window of them at a time."""
     from distributed import as_completed
 
-    shared = client.scatter(job, broadcast=True, hash=False)
     waiting = iter(tasks)
     running = as_completed([], loop=client.loop)
     asked: dict[str, Task] = {}
 
     def submit(task: Task) -> None:
-        future = client.submit(run_task, shared, task, key=f"evaluate-{len(asked):07d}", pure=False)
+        # The job goes with each task: one kept by the workers would be lost with the last of them that dies.
+        future = client.submit(run_task, job, task, key=f"evaluate-{len(asked):07d}", pure=False)
         asked[str(future.key)] = task
         running.add(future)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from imedbench.evaluate.data import Subject
 from imedbench.evaluate.guard import Guard
@@ -26,6 +26,7 @@ WORK = ".eval"
 VOXELS_AT_ONCE = 2**28
 """Logits of a batch, all targets together: 1 GB."""
 Across = Literal["box", "point", "slices"]
+Chunks: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Task:
     """A case and the chunks of its targets that are still to be asked."""
 
     case: str
-    chunks: tuple[tuple[int, tuple[int, ...]], ...]
+    chunks: Chunks
     """Number of the chunk in the case, and the numbers of its masks."""
 
 
@@ -87,10 +88,13 @@ def piece_path(out: Path, case: str, chunk: int, table: str) -> Path:
 
 
 def run_task(job: Job, task: Task) -> Done:
-    """Leads the sessions of a case and leaves their rows chunk by chunk."""
+    """Leads the sessions of a case and leaves their rows chunk by chunk; chunks that left theirs are not led again."""
     from imedbench.targets import Vocabulary
 
     one_thread()
+    chunks = _left(job, task)
+    if not chunks:
+        return Done(_targets(task.chunks), 0, ())
     case = _store(job.store)[task.case]
     model = load_model(
         job.model, job.checkpoint, own_device(job.device), job.across if len(case.image.grid) == 3 else None
@@ -98,27 +102,31 @@ def run_task(job: Job, task: Task) -> Done:
     guard = Guard()
     start = perf_counter()
     session = guard.start(model, case)
-    sessions = sum(len(masks) for _, masks in task.chunks) * len(job.arms)
-    encode_seconds = (perf_counter() - start) / sessions
-    done = [
-        _run_chunk(
-            _Setting(job, case, session, model.card.sees_truth, guard, encode_seconds, Vocabulary.load()), *chunk
-        )
-        for chunk in task.chunks
-    ]
-    return Done(sum(len(masks) for _, masks in task.chunks), sum(done), tuple(guard.notes))
+    encode_seconds = (perf_counter() - start) / (_targets(chunks) * len(job.arms))
+    setting = _Setting(job, case, session, model.card.sees_truth, guard, encode_seconds, Vocabulary.load())
+    failed = sum(_run_chunk(setting, *chunk) for chunk in chunks)
+    return Done(_targets(task.chunks), failed, tuple(guard.notes))
 
 
 def give_up(job: Job, task: Task, why: str) -> Done:
-    """Leaves the rows of a task's sessions as failed ones, without asking the model."""
+    """Leaves the rows of a task's sessions as failed ones, without asking the model; what was answered stays."""
     from imedbench.targets import Vocabulary
 
     case = _store(job.store)[task.case]
     setting = _Setting(
         job, case, why, sees_truth=False, guard=Guard(), encode_seconds=0.0, vocabulary=Vocabulary.load()
     )
-    failed = sum(_run_chunk(setting, *chunk) for chunk in task.chunks)
-    return Done(sum(len(masks) for _, masks in task.chunks), failed, ())
+    failed = sum(_run_chunk(setting, *chunk) for chunk in _left(job, task))
+    return Done(_targets(task.chunks), failed, ())
+
+
+def _left(job: Job, task: Task) -> Chunks:
+    """The chunks that have left no rows yet: a task comes again after it has killed its worker."""
+    return tuple(chunk for chunk in task.chunks if not piece_path(job.out, task.case, chunk[0], "scores").exists())
+
+
+def _targets(chunks: Chunks) -> int:
+    return sum(len(masks) for _, masks in chunks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,18 @@ def test_a_task_that_kills_its_workers_is_given_up(job: Job, enlist: Any) -> Non
     assert all(row["failed"] for row in pq.read_table(piece_path(job.out, "s1", 0, "scores")).to_pylist())
 
 
+def test_what_was_answered_before_the_worker_died_stays(job: Job, enlist: Any) -> None:
+    puppet = enlist()
+    run_task(job, Task("s1", ((0, (0, 1)),)))
+    both = Task("s1", ((0, (0, 1)), (1, (2, 3))))
+    assert give_up(job, both, "the worker process died").failed == 4
+    turns = pq.read_table(piece_path(job.out, "s1", 0, "turns")).to_pylist()
+    assert {turn["error"] for turn in turns} == {""}
+    assert len(puppet.asked) == 1
+    assert run_task(job, both).targets == 4
+    assert len(puppet.asked) == 1
+
+
 def test_a_flat_model_goes_through_volumes_slice_by_slice(enlist: Any) -> None:
     enlist(dimensions=(2,))
     assert isinstance(load_model("puppet", "", "cpu", "slices"), Slicewise)
