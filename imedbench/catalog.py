@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from imedbench.errors import UnknownName
+from imedbench.errors import Unavailable, UnknownName
 
 if TYPE_CHECKING:
     from imedbench.models.base import Card
@@ -60,9 +60,9 @@ METRICS = {
 
 
 def models() -> dict[str, str]:
-    """Name to ``module:attribute`` of every known model, this project's first."""
+    """Name to ``module:attribute`` of every known model, this project's first; its names cannot be taken."""
     theirs = {entry.name: entry.value for entry in entry_points(group="imedbench.models")}
-    return theirs | MODELS
+    return MODELS | {name: place for name, place in theirs.items() if name not in MODELS}
 
 
 def card(name: str) -> "Card":
@@ -70,9 +70,29 @@ def card(name: str) -> "Card":
 
     Raises:
         UnknownName: no model has this name.
+        Unavailable: another package's entry point does not lead to a card of this name.
     """
-    found: Card = resolve("model", models(), name)
+    from imedbench.models.base import Card
+
+    known = models()
+    try:
+        found = resolve("model", known, name)
+    except UnknownName:
+        raise
+    except Exception as problem:
+        fault = f"{type(problem).__name__}: {problem}".splitlines()[0]
+        raise Unavailable(_astray(name, known[name], fault)) from problem
+    if not isinstance(found, Card):
+        raise Unavailable(_astray(name, known[name], f"it is of type {type(found).__name__}, not a Card"))
+    if found.name != name:
+        raise Unavailable(_astray(name, known[name], f"its card is called {found.name!r}"))
     return found
+
+
+def _astray(name: str, place: str, fault: str) -> str:
+    return (
+        f"the model {name} cannot be had from {place} ({fault}); correct the entry point of the package that brings it."
+    )
 
 
 def resolve(kind: str, table: Mapping[str, str], name: str) -> Any:

@@ -1,9 +1,10 @@
 """From a model's name to the model."""
 
+import traceback
 from pathlib import Path
 
 from imedbench import catalog
-from imedbench.errors import Unavailable, UnknownName
+from imedbench.errors import ImedbenchError, Unavailable, UnknownName
 from imedbench.models.base import Model
 from imedbench.models.weights import find_weights
 
@@ -19,12 +20,20 @@ def load(name: str, checkpoint: Path | None = None, device: str = "auto") -> Mod
     Raises:
         UnknownName: no model has this name.
         MissingWeights: its checkpoint is not here and cannot be fetched.
-        Unavailable: the device is not there.
+        Unavailable: the device is not there, or the model's own loader fails.
     """
     card = catalog.card(name)
-    weights = find_weights(card, checkpoint)
-    loader = catalog.resolve("loader", {name: card.loader}, name)
-    model: Model = loader(card, weights, find_device(device))
+    weights, device = find_weights(card, checkpoint), find_device(device)
+    try:
+        loader = catalog.resolve("loader", {name: card.loader}, name)
+        model: Model = loader(card, weights, device)
+    except ImedbenchError:
+        raise
+    except Exception as problem:
+        last = traceback.extract_tb(problem.__traceback__)[-1]
+        fault = f"{type(problem).__name__}: {problem}".splitlines()[0]
+        message = f"the model {name} cannot be loaded by {card.loader} ({fault}; {last.filename}, line {last.lineno})."
+        raise Unavailable(message) from problem
     return model
 
 

@@ -72,6 +72,6 @@ def _asked_for(card: Card, weights: Weights) -> Path:
     command = f"curl --location --output {card.name}.pth {shlex.quote(weights.url)}"
     message = (
         f"{card.name} needs a checkpoint, of which no checksum is published, so that it is not fetched unasked; "
-        f"run: {command} and name that file."
+        f"run: {command} and name that file with --checkpoint."
     )
     raise MissingWeights(message)

@@ -74,3 +74,16 @@ def test_another_packages_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert load("oracle", device="cpu").card is ORACLE
     with pytest.raises(UnknownName, match="theirs"):
         load("nobodys")
+
+
+def test_a_loader_that_fails_is_named_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbles(*given: Any) -> None:
+        raise RuntimeError("no such layer\nand more lines")
+
+    monkeypatch.setattr("imedbench.models.oracle.load", stumbles)
+    with pytest.raises(Unavailable) as caught:
+        load("oracle", device="cpu")
+    told = str(caught.value)
+    assert told.startswith("the model oracle cannot be loaded by imedbench.models.oracle:load (RuntimeError: no such")
+    assert f"{__file__}, line {stumbles.__code__.co_firstlineno + 1}" in told
+    assert "more lines" not in told

@@ -109,7 +109,8 @@ def test_what_has_no_published_sum_is_not_fetched() -> None:
     url = "http://127.0.0.1:9/get?id=1&confirm=t"
     with pytest.raises(MissingWeights, match="needs a checkpoint, of which no checksum is published") as caught:
         find_weights(card_with(url=url, sha256=""))
-    assert f"run: curl --location --output sam-vit-b.pth '{url}' and name that file." in str(caught.value)
+    told = str(caught.value)
+    assert f"run: curl --location --output sam-vit-b.pth '{url}' and name that file with --checkpoint." in told
 
 
 def test_what_has_no_published_sum_can_be_named(tmp_path: Path) -> None:
