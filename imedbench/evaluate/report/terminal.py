@@ -21,10 +21,11 @@ def renderables(report: "Report") -> list["RenderableType"]:
 
     first = report.gathered.first
     title = Text(" · ".join(run.name for run in report.gathered.runs), style="bold")
-    title.append(f"  {report.gathered.told}; {first.sessions:,} sessions of {first.count('patient'):,} patients", "")
+    many = f"{_counted(first.sessions, 'session')} of {_counted(first.count('patient'), 'patient')}"
+    title.append(f"  {report.gathered.told}; {many}", "")
     warnings = [Text(f"! {warning}", style="yellow") for warning in report.gathered.warnings]
     lost = [
-        Text(f"{run.name}: {run.failed:,} sessions failed; they count with the worst value.", style="red")
+        Text(f"{run.name}: {_counted(run.failed, 'session')} failed; counted with the worst value.", style="red")
         for run in report.gathered.runs
         if run.failed
     ]
@@ -35,6 +36,10 @@ def renderables(report: "Report") -> list["RenderableType"]:
         *(Tables(sheet) for sheet in summary_sheets(report)),
         Text(READING, style="dim"),
     ]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 NAME, GAP = 32, 2
@@ -56,7 +61,7 @@ class Tables:
 
         sheet = self.sheet
         shown = [(row.heads[-1], " · ".join(row.heads[:-1])) if sheet.grouped else row.heads for row in sheet.rows]
-        first = max((len(name) for heads in shown for name in heads), default=0)
+        first = max(len(name) for heads in (sheet.heads, *shown) for name in heads)
         room = options.max_width - (1 if sheet.grouped else len(sheet.heads)) * (min(first, NAME) + GAP)
         for place, kept in enumerate(_packed(sheet, room)):
             yield f"[bold]{escape(sheet.title)}[/]{', continued' if place else ''}"
@@ -94,7 +99,8 @@ def _table(sheet: Sheet, kept: Sequence[int]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, GAP, 0, 0), show_edge=False)
+    # The box itself puts one space between columns.
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), show_edge=False)
     for head in sheet.heads[-1:] if sheet.grouped else sheet.heads:
         table.add_column(escape(head), overflow="fold", max_width=NAME)
     for place in kept:

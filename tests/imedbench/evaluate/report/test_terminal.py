@@ -1,6 +1,7 @@
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from imedbench.evaluate.report.sheets import Column, Mean, Row, Sheet
@@ -34,7 +35,7 @@ def test_a_table_has_means_and_intervals() -> None:
 def test_a_run_is_shown_in_full(alpha: Results) -> None:
     text = shown(*renderables(make_report([alpha])))
     assert "alpha  fake-turns on ellipses, prompts: perfect; 96 sessions of 6 patients" in text
-    assert "alpha: 3 sessions failed; they count with the worst value." in text
+    assert "alpha: 3 sessions failed; counted with the worst value." in text
     for words in ("Dice", "AUC", "normalised", "NoC@80", "Monotonicity", "Effort", "User's time", "by a stated model"):
         assert words in text
 
@@ -49,3 +50,14 @@ def test_it_fits_eighty_columns(alpha: Results) -> None:
     text = shown(*renderables(make_report([alpha])), width=80)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "…" not in text
+
+
+@pytest.mark.parametrize("head", ["Prompts", "Counted for", "x"])
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_no_number_is_cut_off(head: str, width: int) -> None:
+    columns = tuple(Column(f"Metric {number} (mm)") for number in range(11))
+    sheet = Sheet("x", "Scores", (head,), columns, (Row(("box",), (Mean(0.5, 0.4, 0.6, 9),) * 11),))
+    text = shown(Tables(sheet), width=width)
+    assert text.count("0.400–0.600") == 11
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
