@@ -3,17 +3,20 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
-from typing import Any
+from itertools import accumulate, product
+from typing import Any, Self
+
+import numpy as np
 
 from imedbench import catalog
 from imedbench.evaluate.loop import Dialogue, Goal
-from imedbench.evaluate.protocol import Arm, MetricSpec, Protocol
+from imedbench.evaluate.protocol import Arm, CurveSpec, MetricSpec, Protocol
 from imedbench.evaluate.tables import WHOLE_SESSION
 from imedbench.evaluate.written import write_prompts
 from imedbench.masks import MaskInfo, Masks
 from imedbench.metrics import clicks
 from imedbench.metrics.effort import effort_of
+from imedbench.metrics.facts import METRICS, split_label
 from imedbench.metrics.surface import SurfaceDistances, Surfaces
 from imedbench.types import Mask, Turn
 
@@ -84,99 +87,139 @@ def turn_rows(who: Identity, dialogue: Dialogue, encode_seconds: float) -> list[
     """Rows of ``turns``: one a turn, and a last one where the session failed."""
     rows = []
     for turn in dialogue.turns:
-        rows.append(_session(who, dialogue) | _turn(dialogue.goal, turn, encode_seconds if turn.index == 1 else 0.0))
+        rows.append(
+            _session(who, dialogue.arm) | _turn(dialogue.goal, turn, encode_seconds if turn.index == 1 else 0.0)
+        )
     if dialogue.error:
         nothing = Turn(len(dialogue.turns) + 1, (), dialogue.goal.truth[:0], 0.0)
-        rows.append(_session(who, dialogue) | _turn(dialogue.goal, nothing, 0.0) | {"error": dialogue.error})
+        rows.append(_session(who, dialogue.arm) | _turn(dialogue.goal, nothing, 0.0) | {"error": dialogue.error})
     return rows
 
 
-def gate_cases(protocol: Protocol, dialogues: Sequence[Dialogue], values: Sequence[list[dict[str, float]]]) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """A session when it is over: its scores, without the masks, of which a case may have too many for the memory."""
+
+    who: Identity
+    arm: Arm
+    error: str
+    """Why it failed; empty where it did not."""
+    voxels: int
+    """Of the truth."""
+    fraction: float
+    """Of the image, that the truth takes."""
+    diagonal_mm: float
+    """Of the image."""
+    seconds: list[float]
+    """The model's, up to and with each turn."""
+    values: list[dict[str, float]]
+    """Label to value, of each turn."""
+
+    @classmethod
+    def of(cls, who: Identity, dialogue: Dialogue, scorer: Scorer) -> Self:
+        """Scores the turns of a session against its truth, of which the scorer is."""
+        goal = dialogue.goal
+        voxels = int(np.count_nonzero(goal.truth))
+        return cls(
+            who,
+            dialogue.arm,
+            dialogue.error,
+            voxels,
+            voxels / goal.truth.size,
+            math.hypot(*(side * step for side, step in zip(goal.truth.shape, goal.spacing_mm, strict=True))),
+            list(accumulate(turn.seconds for turn in dialogue.turns)),
+            [scorer.score(turn.guess) for turn in dialogue.turns],
+        )
+
+
+def gate_cases(protocol: Protocol, sessions: Sequence[Scored]) -> None:
     """Makes 0, in place, what a gate over all targets of a case shuts.
+
+    A gate may open or shut after a session has ended: its last values are repeated for the turns that others of the
+    case had, each under the gate of its turn.
 
     Args:
         protocol: whose gates they are.
-        dialogues: all sessions of one case.
-        values: of each dialogue, the scores of its turns.
+        sessions: all of one case.
     """
     gated = [spec for spec in protocol.metrics if spec.gate is not None and spec.gate.over == "case"]
-    arms = {dialogue.arm.name for dialogue in dialogues}
-    for spec, arm in product(gated, sorted(arms)):
-        theirs = [(each, turns) for each, turns in zip(dialogues, values, strict=True) if each.arm.name == arm]
-        for index in range(max(len(turns) for _, turns in theirs)):
+    if not gated:
+        return
+    arms: dict[str, list[Scored]] = {}
+    for session in sessions:
+        arms.setdefault(session.arm.name, []).append(session)
+    for theirs in arms.values():
+        longest = max(len(session.values) for session in theirs)
+        for session in theirs:
+            _repeat_last(session, longest)
+        for spec, index in product(gated, range(longest)):
             _gate_turn(spec, theirs, index)
 
 
-def _gate_turn(spec: MetricSpec, theirs: Sequence[tuple[Dialogue, list[dict[str, float]]]], index: int) -> None:
+def _repeat_last(session: Scored, turns: int) -> None:
+    """Fills a session that ended up to so many turns, in place; one that failed has nothing to repeat."""
+    missing = 0 if session.error else turns - len(session.values)
+    session.values.extend(dict(session.values[-1]) for _ in range(missing))
+    session.seconds.extend(session.seconds[-1] for _ in range(missing))
+
+
+def _gate_turn(spec: MetricSpec, theirs: Sequence[Scored], index: int) -> None:
     """Makes the metric 0 in one turn of all targets where the mean of the gate's metric is too low."""
     gate = spec.gate
     if gate is None:
         return
-    mean = sum(_held(each, turns, index, gate.metric) for each, turns in theirs) / len(theirs)
-    for _, turns in theirs:
-        if not mean > gate.above and index < len(turns):
-            turns[index][spec.label] = 0.0
+    held = [session.values[index] for session in theirs if index < len(session.values)]
+    # Those that failed count 0.
+    if not sum(values[gate.metric] for values in held) / len(theirs) > gate.above:
+        for values in held:
+            values[spec.label] = 0.0
 
 
-def _held(dialogue: Dialogue, turns: Sequence[Mapping[str, float]], index: int, label: str) -> float:
-    """A metric's value in a turn: the last one of a session that ended, 0 of one that failed before it."""
-    if index < len(turns):
-        return turns[index][label]
-    return 0.0 if dialogue.error or not turns else turns[-1][label]
-
-
-def score_rows(
-    who: Identity, dialogue: Dialogue, protocol: Protocol, values: Sequence[Mapping[str, float]]
-) -> list[Row]:
+def score_rows(protocol: Protocol, session: Scored) -> list[Row]:
     """Rows of ``scores``: every metric of every turn, then every curve; NaN and ``failed`` where no answer came."""
-    goal, arm = dialogue.goal, dialogue.arm
-    voxels = int(goal.truth.sum())
-    diagonal = math.hypot(*(side * step for side, step in zip(goal.truth.shape, goal.spacing_mm, strict=True)))
-    common = _session(who, dialogue) | {
-        "voxels": voxels,
-        "fraction": voxels / goal.truth.size,
-        "diagonal_mm": diagonal,
+    common = _session(session.who, session.arm) | {
+        "voxels": session.voxels,
+        "fraction": session.fraction,
+        "diagonal_mm": session.diagonal_mm,
     }
-    seconds = 0.0
     rows = []
-    for turn, scores in zip(dialogue.turns, values, strict=True):
-        seconds += turn.seconds
-        moment = {"turn": turn.index, "seconds": seconds, "failed": False}
+    for turn, (seconds, scores) in enumerate(zip(session.seconds, session.values, strict=True), start=1):
+        moment = {"turn": turn, "seconds": seconds, "failed": False}
         rows += [common | moment | {"metric": label, "value": value} for label, value in scores.items()]
-    if dialogue.error:
-        for index in range(len(values) + 1, arm.turns + 1):
-            moment = {"turn": index, "seconds": seconds, "failed": True, "value": math.nan}
+    spent = session.seconds[-1] if session.seconds else 0.0
+    if session.error:
+        for turn in range(len(session.values) + 1, session.arm.turns + 1):
+            moment = {"turn": turn, "seconds": spent, "failed": True, "value": math.nan}
             rows += [common | moment | {"metric": spec.label} for spec in protocol.metrics]
-    whole = {"turn": WHOLE_SESSION, "seconds": seconds, "failed": bool(dialogue.error)}
-    rows += [
-        common | whole | {"metric": label, "value": value} for label, value in _curves(protocol, arm, values, dialogue)
-    ]
+    whole = {"turn": WHOLE_SESSION, "seconds": spent, "failed": bool(session.error)}
+    if session.arm.turns > 1:
+        rows += [
+            common | whole | {"metric": curve.label, "value": _over_turns(curve, session)} for curve in protocol.curves
+        ]
     return rows
 
 
-def _curves(
-    protocol: Protocol, arm: Arm, values: Sequence[Mapping[str, float]], dialogue: Dialogue
-) -> list[tuple[str, float]]:
-    """Label and value of every curve of the protocol that this arm is long enough for."""
-    if arm.turns == 1:
-        return []
-    if dialogue.error:
-        return [(curve.label, math.nan) for curve in protocol.curves]
-    found = []
-    for curve in protocol.curves:
-        # A session that ended early keeps its last answer.
-        series = [scores[curve.of] for scores in values]
-        series += series[-1:] * (arm.turns - len(series))
-        part = series[curve.first - 1 : curve.last]
-        if curve.curve == "noc":
-            found.append((curve.label, float(clicks.noc(part, curve.threshold or 0.0))))
-        else:
-            found.append((curve.label, float(getattr(clicks, curve.curve)(part))))
-    return found
+def _over_turns(curve: CurveSpec, session: Scored) -> float:
+    """A curve's value; NaN for a session that failed.
+
+    An infinite distance is the image's diagonal, as in means. Where less is better, a threshold is reached from above
+    and a turn is no worse that has not more.
+    """
+    if session.error:
+        return math.nan
+    metric = METRICS[split_label(curve.of)[1]]
+    most = session.diagonal_mm if math.isinf(metric.worst) else math.inf
+    series = clicks.filled([min(scores[curve.of], most) for scores in session.values], session.arm.turns)
+    part = series[curve.first - 1 : curve.last]
+    sign = 1 if metric.higher_is_better or curve.curve in {"auc", "gain"} else -1
+    towards = [sign * value for value in part]
+    if curve.curve == "noc":
+        return float(clicks.noc(towards, sign * (curve.threshold or 0.0)))
+    return float(getattr(clicks, curve.curve)(towards))
 
 
-def _session(who: Identity, dialogue: Dialogue) -> Row:
-    return asdict(who) | {"prompts": dialogue.arm.name}
+def _session(who: Identity, arm: Arm) -> Row:
+    return asdict(who) | {"prompts": arm.name}
 
 
 def _turn(goal: Goal, turn: Turn, encode_seconds: float) -> Row:

@@ -29,7 +29,8 @@ def schema(table: str) -> "pa.Schema":
         error: one sentence where the session failed in this turn, else empty.
     ``scores``, a row a score:
         metric: a metric's or a curve's label; turn: 0 for a curve's value, which belongs to the whole session.
-        value: NaN where the metric is not defined; a failed session has rows for all turns that it owed.
+        value: NaN where the metric is not defined; a failed session has rows for all turns that it owed, and where a
+            metric has a gate over its case one that ended early has those of all turns that others of the case had.
         seconds: the model's up to and with this turn.
         failed: whether the answer never came; then value is NaN, and `imedbench.metrics.summary` counts the worst.
         voxels, fraction: of the truth; diagonal_mm: of the image, the worst that a distance can be.

@@ -1,9 +1,12 @@
 """What a worker does: one case, all its targets under all arms of a protocol."""
 
 import hashlib
+import math
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -12,7 +15,7 @@ from imedbench.evaluate.data import Subject
 from imedbench.evaluate.guard import Guard
 from imedbench.evaluate.loop import Dialogue, Goal, interact
 from imedbench.evaluate.protocol import Arm, Protocol
-from imedbench.evaluate.scoring import Identity, Row, Scorer, gate_cases, score_rows, turn_rows
+from imedbench.evaluate.scoring import Identity, Row, Scored, Scorer, gate_cases, score_rows, turn_rows
 from imedbench.evaluate.tables import schema
 from imedbench.models.base import Model, Session
 from imedbench.store import Store
@@ -140,35 +143,39 @@ class _Setting:
     vocabulary: "Vocabulary"
 
 
-@dataclass(slots=True)
-class _Rows:
-    turns: list[Row] = field(default_factory=list)
-    scores: list[Row] = field(default_factory=list)
-
-
 def _run_chunk(setting: _Setting, chunk: int, masks: tuple[int, ...]) -> int:
     """Leads and scores the sessions of some targets; returns how many failed."""
-    job, case = setting.job, setting.case
-    goals = [_goal(case, number) for number in masks]
-    every = [Dialogue(goal, arm, job.protocol.seed) for goal in goals for arm in job.arms]
+    job = setting.job
+    asked = list(product(masks, job.arms))
+    step = _at_once(math.prod(setting.case.image.grid), job.batch)
+    turns: list[Row] = []
+    sessions: list[Scored] = []
+    for first in range(0, len(asked), step):
+        for rows, session in _run_batch(setting, asked[first : first + step]):
+            turns += rows
+            sessions.append(session)
+    gate_cases(job.protocol, sessions)
+    scores = [row for session in sessions for row in score_rows(job.protocol, session)]
+    _keep({"turns": turns, "scores": scores}, job.out, setting.case.id, chunk)
+    return sum(bool(session.error) for session in sessions)
+
+
+def _run_batch(setting: _Setting, asked: Sequence[tuple[int, Arm]]) -> list[tuple[list[Row], Scored]]:
+    """Leads sessions, each of a mask under an arm, and scores them; their masks are not kept."""
+    case, job = setting.case, setting.job
+    goals = {number: _goal(case, number) for number, _ in asked}
+    dialogues = [Dialogue(goals[number], arm, job.protocol.seed) for number, arm in asked]
     if isinstance(setting.session, str):
-        for dialogue in every:
+        for dialogue in dialogues:
             dialogue.fail(setting.session)
     else:
-        step = _at_once(goals[0].truth.size, job.batch)
-        seen = setting.sees_truth
-        for first in range(0, len(every), step):
-            interact(setting.session, every[first : first + step], setting.guard, sees_truth=seen)
-    scorers = {id(goal): Scorer(goal.truth, goal.spacing_mm, job.protocol.metrics) for goal in goals}
-    values = [[scorers[id(each.goal)].score(turn.guess) for turn in each.turns] for each in every]
-    gate_cases(job.protocol, every, values)
-    rows = _Rows()
-    for dialogue, theirs in zip(every, values, strict=True):
+        interact(setting.session, dialogues, setting.guard, sees_truth=setting.sees_truth)
+    scorers = {number: Scorer(goal.truth, goal.spacing_mm, job.protocol.metrics) for number, goal in goals.items()}
+    found = []
+    for (number, _), dialogue in zip(asked, dialogues, strict=True):
         who = _identity(case, dialogue.goal, setting.vocabulary)
-        rows.turns += turn_rows(who, dialogue, setting.encode_seconds)
-        rows.scores += score_rows(who, dialogue, job.protocol, theirs)
-    _keep(rows, job.out, case.id, chunk)
-    return sum(bool(dialogue.error) for dialogue in every)
+        found.append((turn_rows(who, dialogue, setting.encode_seconds), Scored.of(who, dialogue, scorers[number])))
+    return found
 
 
 def _identity(case: Case, goal: Goal, vocabulary: "Vocabulary") -> Identity:
@@ -181,12 +188,12 @@ def _goal(case: Case, number: int) -> Goal:
     return Goal(case.id, about.target, about.instance, case.masks[number], case.image.spacing_mm)
 
 
-def _keep(rows: _Rows, out: Path, case: str, chunk: int) -> None:
+def _keep(rows: Mapping[str, list[Row]], out: Path, case: str, chunk: int) -> None:
     """Writes the rows of a chunk; that of the scores, the last to appear, says that both are there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for table, written in (("turns", rows.turns), ("scores", rows.scores)):
+    for table, written in rows.items():
         target = piece_path(out, case, chunk, table)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}.partial")

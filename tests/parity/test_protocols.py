@@ -14,7 +14,7 @@ import pytest
 
 from imedbench.evaluate.loop import Dialogue, Goal
 from imedbench.evaluate.protocol import Arm, load_protocol
-from imedbench.evaluate.scoring import Identity, Scorer, gate_cases, score_rows
+from imedbench.evaluate.scoring import Identity, Scored, Scorer, gate_cases, score_rows
 from imedbench.prompts.base import Scene
 from imedbench.types import Box, Click, Mask, Prompt, Scribble, Turn
 
@@ -144,17 +144,13 @@ def cvpr_sessions() -> list[Dialogue]:
 
 def test_cvpr_scores_are_those_of_the_script() -> None:
     protocol, sessions = load_protocol("cvpr2025"), cvpr_sessions()
-    values = []
+    scored = []
     for session in sessions:
         scorer = Scorer(session.goal.truth, session.goal.spacing_mm, protocol.metrics)
-        values.append([scorer.score(turn.guess) for turn in session.turns])
-    gate_cases(protocol, sessions, values)
-    who = [Identity("set", "patient", "study", "case", "ct", each.goal.target, "other", 0) for each in sessions]
-    rows = [
-        row
-        for each in zip(who, sessions, values, strict=True)
-        for row in score_rows(each[0], each[1], protocol, each[2])
-    ]
+        who = Identity("set", "patient", "study", "case", "ct", session.goal.target, "other", 0)
+        scored.append(Scored.of(who, session, scorer))
+    gate_cases(protocol, scored)
+    rows = [row for each in scored for row in score_rows(protocol, each)]
 
     def mean(metric: str, turn: int) -> float:
         return float(np.mean([row["value"] for row in rows if row["metric"] == metric and row["turn"] == turn]))
@@ -212,8 +208,8 @@ def test_noc_is_ritms_click_by_click(seed: int) -> None:
         if user.enough and (truth & guess).sum() / (truth | guess).sum() >= user.enough:
             break
     assert written(given) == clicks
-    values = [Scorer(truth, (1.0, 1.0), protocol.metrics).score(turn.guess) for turn in session.turns]
-    rows = score_rows(Identity("set", "p", "s", "case", "us", "blots", "other", 0), session, protocol, values)
+    who = Identity("set", "p", "s", "case", "us", "blots", "other", 0)
+    rows = score_rows(protocol, Scored.of(who, session, Scorer(truth, (1.0, 1.0), protocol.metrics)))
     found = {row["metric"]: row["value"] for row in rows if row["turn"] == 0}
     assert found == {f"noc@{level} iou": count for level, count in zip((80, 85, 90), counts, strict=True)}
 

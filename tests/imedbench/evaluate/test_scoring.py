@@ -6,7 +6,7 @@ import pytest
 
 from imedbench.evaluate.loop import Dialogue, Goal
 from imedbench.evaluate.protocol import Protocol
-from imedbench.evaluate.scoring import Identity, Scorer, gate_cases, score_rows, turn_rows
+from imedbench.evaluate.scoring import Identity, Scored, Scorer, gate_cases, score_rows, turn_rows
 from imedbench.evaluate.tables import schema
 from imedbench.evaluate.written import read_prompts
 from imedbench.metrics import dice, hd95, surface_dice
@@ -44,8 +44,7 @@ def dialogue(asked: Protocol, *guesses: Mask, error: str = "") -> Dialogue:
 
 
 def scored(asked: Protocol, one: Dialogue) -> list[dict[str, Any]]:
-    scorer = Scorer(TRUTH, SPACING, asked.metrics)
-    return score_rows(WHO, one, asked, [scorer.score(turn.guess) for turn in one.turns])
+    return score_rows(asked, Scored.of(WHO, one, Scorer(TRUTH, SPACING, asked.metrics)))
 
 
 def test_the_metrics_are_those_of_the_library() -> None:
@@ -73,18 +72,39 @@ def test_a_gate_shuts(columns: int, shut: bool) -> None:
 def test_a_gate_over_the_case_looks_at_all_its_targets() -> None:
     gate = {"metric": "dice", "above": 0.5, "over": "case"}
     gated = protocol(metrics=[{"metric": "dice"}, NSD | {"gate": gate}], curves=[])
-    # Means of the turns: 0.4, 0.55, and 0.55 where the second session has ended and the third has failed.
+    # Means of the turns: 0.4, 0.55 where the second session has ended and the third has failed, and 0.3.
     values = [
-        [{"dice": 0.3, "nsd 2 mm": 0.3}, {"dice": 0.75, "nsd 2 mm": 0.7}, {"dice": 0.8, "nsd 2 mm": 0.9}],
+        [{"dice": 0.3, "nsd 2 mm": 0.3}, {"dice": 0.75, "nsd 2 mm": 0.7}, {"dice": 0.0, "nsd 2 mm": 0.9}],
         [{"dice": 0.9, "nsd 2 mm": 1.0}],
         [{"dice": 0.0, "nsd 2 mm": 0.6}],
     ]
-    dialogues = [
-        dialogue(gated, *[TRUTH] * len(turns), error="" if n < 2 else "gone") for n, turns in enumerate(values)
+    sessions = [
+        Scored(WHO, gated.arms[0], "" if n < 2 else "gone", 1, 0.1, 9.0, [0.5] * len(turns), turns)
+        for n, turns in enumerate(values)
     ]
-    gate_cases(gated, dialogues, values)
-    assert [[turn["nsd 2 mm"] for turn in turns] for turns in values] == [[0, 0.7, 0.9], [0], [0]]
-    assert values[0][0]["dice"] == 0.3
+    gate_cases(gated, sessions)
+    # What the second had in the end counts as soon as the gate is open, and no longer.
+    assert [[turn["nsd 2 mm"] for turn in turns] for turns in values] == [[0, 0.7, 0], [0, 1.0, 0], [0]]
+    assert [[turn["dice"] for turn in turns] for turns in values] == [[0.3, 0.75, 0.0], [0.9] * 3, [0.0]]
+    rows = score_rows(gated, sessions[1])
+    assert [(row["turn"], row["seconds"], row["value"]) for row in rows if row["metric"] == "nsd 2 mm"] == [
+        (1, 0.5, 0),
+        (2, 0.5, 1.0),
+        (3, 0.5, 0),
+    ]
+
+
+def test_curves_of_distances() -> None:
+    curves = [{"curve": name, "of": "hd95"} for name in ("auc", "gain", "monotonicity")]
+    asked = protocol(curves=[*curves, {"curve": "noc", "of": "hd95", "threshold": 3}])
+    empty = np.zeros_like(TRUTH)
+    # Infinite, 2.5, 5 and 0 mm.
+    rows = scored(asked, dialogue(asked, empty, narrow(10), narrow(5), TRUTH))
+    diagonal = math.hypot(20, 20, 15)
+    found = {row["metric"]: row["value"] for row in rows if row["turn"] == 0}
+    assert found == pytest.approx(
+        {"auc hd95": diagonal / 2 + 7.5, "gain hd95": -diagonal, "monotonicity hd95": 2 / 3, "noc@300 hd95": 2}
+    )
 
 
 def test_rows_of_a_session_that_ended_early() -> None:

@@ -1,6 +1,9 @@
+import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -9,6 +12,7 @@ from imedbench.evaluate.protocol import Protocol, load_protocol
 from imedbench.evaluate.tasks import Job, Task, chunks_of, give_up, load_model, piece_path, run_task
 from imedbench.models.slicewise import Slicewise
 from imedbench.store import Store
+from imedbench.types import Prediction, Turn
 
 
 def protocol(**fields: Any) -> Protocol:
@@ -77,6 +81,19 @@ def test_what_was_answered_before_the_worker_died_stays(job: Job, enlist: Any) -
     assert len(puppet.asked) == 1
     assert run_task(job, both).targets == 4
     assert len(puppet.asked) == 1
+
+
+def test_a_batch_lets_go_of_its_masks(job: Job, enlist: Any) -> None:
+    held: list[int] = []
+
+    def answer(grid: Any, prompts: Any, previous: Any) -> Prediction:
+        held.append(sum(type(each) is Turn for each in gc.get_objects()))
+        return Prediction(np.ones(grid, np.float32), 0.5)
+
+    enlist(answer)
+    run_task(replace(job, batch=2), Task("s1", ((0, (0, 1, 2, 3)),)))
+    # Of 8 sessions in batches of 2: no turn of a batch before is left.
+    assert held == [held[0]] * 8
 
 
 def test_a_flat_model_goes_through_volumes_slice_by_slice(enlist: Any) -> None:
