@@ -18,7 +18,9 @@ class Guard:
     def start(self, model: Model, case: Case) -> Session | str:
         """The model's session on a case, or why there is none."""
         try:
-            return model.start(case.image)
+            session = model.start(case.image)
+            _settle()
+            return session
         except Exception as error:
             logging.getLogger(__name__).debug("case %s", case.id, exc_info=True)
             return _sentence(error)
@@ -62,7 +64,17 @@ def _sentence(error: Exception) -> str:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    named = type(error).__name__ == "OutOfMemoryError"
+    # On the CPU torch has no class of its own for it.
+    return isinstance(error, MemoryError) or named or "can't allocate memory" in str(error)
+
+
+def _settle() -> None:
+    """Waits for what the GPU is still at, so that encoding is not counted to the first answers."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _free() -> None:

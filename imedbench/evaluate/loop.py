@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -137,7 +137,7 @@ def interact(
                 dialogue.take(prompts, each, seconds)
 
 
-def _fault(answer: Prediction, shape: tuple[int, ...]) -> str:
+def _fault(answer: Any, shape: tuple[int, ...]) -> str:
     """What is wrong with an answer, in a sentence; nothing where it can be scored."""
     if not isinstance(answer, Prediction) or not isinstance(answer.logits, np.ndarray):
         return f"the model answered {type(getattr(answer, 'logits', answer)).__name__}, not an array of logits"
