@@ -13,16 +13,21 @@ Integers = NDArray[np.int64]
 _MOST = 1 << 62
 
 
-def joint_codes(table: "pa.Table", names: Sequence[str]) -> tuple[Integers, list[tuple[Any, ...]]]:
-    """The code of each row's entries in these columns together, and the entries of each code, by first appearance."""
+def joint_codes(table: "pa.Table", names: Sequence[str]) -> tuple[Integers, Integers]:
+    """The code of each row's entries in these columns together, by first appearance, and the row where each appears."""
     coded = [codes_of(table, name) for name in names]
     joint, _ = joined([codes for codes, _ in coded], [len(entries) for _, entries in coded], table.num_rows)
     found, first, inverse = np.unique(joint, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(found), np.int64)
     place[order] = np.arange(len(found))
-    keys = [tuple(entries[codes[row]] for codes, entries in coded) for row in first[order].tolist()]
-    return place[inverse], keys
+    return place[inverse], first[order]
+
+
+def entries_at(table: "pa.Table", names: Sequence[str], rows: Integers) -> list[tuple[Any, ...]]:
+    """The entries of these rows in these columns."""
+    lists = [table[name].take(rows).to_pylist() for name in names]
+    return list(zip(*lists, strict=True)) if lists else [()] * len(rows)
 
 
 def codes_of(table: "pa.Table", name: str) -> tuple[Integers, list[Any]]:

@@ -1,6 +1,6 @@
 """Whether one run is better than another, on the sessions that both have."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.metrics.bootstrap import Bootstrap
-from imedbench.metrics.columns import joint_codes
-from imedbench.metrics.sessions import SESSION, TURN, count_sessions
+from imedbench.metrics.columns import codes_of, entries_at, joint_codes
+from imedbench.metrics.sessions import PATIENT, SESSION, TURN, count_sessions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +50,7 @@ def compare(
     runs: Mapping[str, "pa.Table"],
     by: Sequence[str] = ("prompts", "metric"),
     *,
-    level: Literal["target", "patient"] = "target",
+    level: Literal["target", "patient"] = "patient",
     bootstrap: Bootstrap = _THOUSAND,
 ) -> list[Comparison]:
     """Every run with every later one, in each group of sessions.
@@ -60,8 +60,8 @@ def compare(
     Args:
         runs: scores by name of the run.
         by: columns whose equal entries make a group, as in `summarise`.
-        level: what is a pair: a session, or the mean of a patient's sessions. Sessions of one patient are not
-            independent, and the test takes them to be: where patients have many, use ``patient``.
+        level: what is a pair: the mean of a patient's sessions, or a session. Sessions of one patient are not
+            independent, and the test takes them to be: at level ``target`` p is too small where patients have several.
         bootstrap: how intervals are found.
     """
     found = list(_compared(runs, by, level, bootstrap))
@@ -86,26 +86,27 @@ def _compared(
 
     names = list(runs)
     pair = (*_PAIR, TURN) if TURN in by else _PAIR
-    columns = list(dict.fromkeys((*pair, *by, "patient")))
+    columns = list(dict.fromkeys((*pair, *by, *PATIENT)))
+    turns = _longest(runs.values()) if TURN in by else None
     parts, values = [], []
     for name in names:
-        kept = count_sessions(runs[name], by)
+        kept = count_sessions(runs[name], by, turns)
         part = runs[name].select(columns).take(kept.rows)
         if TURN in by:
             part = part.set_column(columns.index(TURN), TURN, pa.array(kept.turns))
         parts.append(part)
         values.append(kept.values)
     table = pa.concat_tables(parts, promote_options="permissive")
-    session, keys = joint_codes(table, pair)
-    held = np.full((len(keys), len(names)), np.nan)
+    session, first = joint_codes(table, pair)
+    held = np.full((len(first), len(names)), np.nan)
     run = np.repeat(np.arange(len(names)), [len(each) for each in values])
     held[session, run] = np.concatenate(values)
     present = np.zeros(held.shape, np.bool_)
     present[session, run] = True
-    first = np.unique(session, return_index=True)[1]
-    group, groups = joint_codes(table.take(first), by)
-    patient, _ = joint_codes(table.take(first), ("patient",))
-    for number, key in enumerate(groups):
+    sessions = table.take(first)
+    group, groups = joint_codes(sessions, by)
+    patient, _ = joint_codes(sessions, PATIENT)
+    for number, key in enumerate(entries_at(sessions, by, groups)):
         mine = group == number
         for one, other in combinations(range(len(names)), 2):
             either = mine & (present[:, one] | present[:, other])
@@ -113,6 +114,17 @@ def _compared(
             known = ~np.isnan(difference)
             facts = _tested(difference[known], patient[either][known], level, bootstrap)
             yield Comparison(key, names[one], names[other], facts[0], int((~known).sum()), *facts[1:], np.nan)
+
+
+def _longest(runs: Iterable["pa.Table"]) -> dict[str, int]:
+    """The turns of each arm's longest session in any run: sessions of all are filled up to it."""
+    most: dict[str, int] = {}
+    for scores in runs:
+        arm, names = codes_of(scores, "prompts")
+        turn = np.zeros(len(names), np.int64)
+        np.maximum.at(turn, arm, np.asarray(scores[TURN]).astype(np.int64))
+        most |= {name: max(most.get(name, 0), longest) for name, longest in zip(names, turn.tolist(), strict=True)}
+    return most
 
 
 def _tested(

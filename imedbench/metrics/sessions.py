@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imedbench.metrics.columns import codes_of, joint_codes
+from imedbench.metrics.columns import codes_of, entries_at, joint_codes
 from imedbench.metrics.facts import split_label, worst_of
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
 SESSION = ("case", "target", "instance", "prompts")
 """The columns that tell a session of a run."""
+PATIENT = ("dataset", "patient")
+"""The columns that tell a patient: other data sets may call others the same."""
 TURN = "turn"
 
 
@@ -86,16 +88,16 @@ def counted(scores: "pa.Table") -> Reals:
 
 def _turns_of_session(scores: "pa.Table") -> Integers:
     """The last turn of each row's session, in any metric."""
-    session, keys = joint_codes(scores, SESSION)
-    most = np.zeros(len(keys), np.int64)
+    session, first = joint_codes(scores, SESSION)
+    most = np.zeros(len(first), np.int64)
     np.maximum.at(most, session, np.asarray(scores[TURN]).astype(np.int64))
     return most[session]
 
 
 def _last_rows(scores: "pa.Table", turn: Integers) -> Integers:
     """The row of the last turn of each session in each metric, in the order of the table."""
-    series, keys = joint_codes(scores, (*SESSION, "metric"))
-    most = np.full(len(keys), -1, np.int64)
+    series, first = joint_codes(scores, (*SESSION, "metric"))
+    most = np.full(len(first), -1, np.int64)
     np.maximum.at(most, series, turn)
     return np.flatnonzero(turn == most[series])
 
@@ -120,7 +122,9 @@ def _grouped(
     scores: "pa.Table", by: Sequence[str], rows: Integers, turn: Integers
 ) -> tuple[Integers, list[tuple[Any, ...]]]:
     """Group of each row, in order of appearance, and what the groups are called."""
-    code, keys = joint_codes(scores, [name for name in by if name != TURN])
+    named = [name for name in by if name != TURN]
+    code, first = joint_codes(scores, named)
+    keys = entries_at(scores, named, first)
     if TURN not in by:
         used, group = np.unique(code[rows], return_inverse=True)
         return group.astype(np.int64), [keys[number] for number in used.tolist()]

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.metrics.bootstrap import Bootstrap
-from imedbench.metrics.columns import codes_of, joined
-from imedbench.metrics.sessions import count_sessions, counted
+from imedbench.metrics.columns import codes_of, joined, joint_codes
+from imedbench.metrics.sessions import PATIENT, count_sessions, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,7 +83,7 @@ def summarise(
         for kept in (np.ones(len(defined), np.bool_), found.failed, defined)
     )
     rows, group, values = found.rows[defined], found.group[defined], found.values[defined]
-    patient = codes_of(scores, "patient")[0][rows]
+    patient = joint_codes(scores, PATIENT)[0][rows]
     stratum = codes_of(scores, "target")[0][rows] if level == "macro" else np.zeros(len(rows), np.int64)
     if level == "case":
         group, patient, values = _by_case(codes_of(scores, "case")[0][rows], group, patient, values)

@@ -31,7 +31,7 @@ def difference_sheets(numbers: Sequence[Numbers]) -> list[Sheet]:
     if len(numbers) == 1:
         return []
     scores = {each.run.name: each.run.scores for each in numbers}
-    pairs = list(zip(compare(scores), compare(scores, level="patient"), strict=True))
+    pairs = list(zip(compare(scores, level="target"), compare(scores), strict=True))
     arms = [arm.name for arm in arms_of(numbers)]
     sheets = []
     for metric in numbers[0].run.protocol.metrics:

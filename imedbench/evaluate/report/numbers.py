@@ -12,7 +12,7 @@ from imedbench.evaluate.report.runs import Run, keys_of
 from imedbench.evaluate.report.sheets import Mean
 from imedbench.evaluate.report.words import EFFORTS
 from imedbench.metrics.columns import codes_of
-from imedbench.metrics.sessions import SESSION, Counted, count_sessions
+from imedbench.metrics.sessions import PATIENT, SESSION, Counted, count_sessions
 from imedbench.metrics.summary import summarise
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Numbers:
         import pyarrow as pa
 
         first = self.run.first_rows
-        sessions = self.run.turns.select(["patient", *SESSION]).take(first)
+        sessions = self.run.turns.select([*PATIENT, *SESSION]).take(first)
         slices = _sums(self.run.turns, "slices", first)
         tables = []
         for name in EFFORTS:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from imedbench.errors import BadResults
 from imedbench.evaluate.protocol import Arm, Protocol
-from imedbench.metrics.columns import codes_of
-from imedbench.metrics.sessions import SESSION
+from imedbench.metrics.columns import codes_of, joint_codes
+from imedbench.metrics.sessions import PATIENT, SESSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,8 +88,8 @@ class Run:
         return count
 
     def count(self, column: str) -> int:
-        """How many different values a column of the turns has."""
-        return len(self.turns[column].unique())
+        """How many different values a column of the turns has; patients of other data sets are others."""
+        return len(joint_codes(self.turns, PATIENT if column in PATIENT[1:] else (column,))[1])
 
 
 @dataclass(frozen=True, slots=True)

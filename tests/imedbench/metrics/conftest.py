@@ -48,6 +48,7 @@ def scores() -> Callable[..., pa.Table]:
     def table(rows: Sequence[tuple[Any, ...]], **constants: Any) -> pa.Table:
         case, target, turn, value = (list(column) for column in zip(*rows, strict=True))
         every = {
+            "dataset": "made",
             "patient": [name.split("/")[0] for name in case],
             "case": case,
             "target": target,

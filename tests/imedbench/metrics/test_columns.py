@@ -7,22 +7,26 @@ TABLE = pa.table({"a": ["y", "x", "y", "x", "z"], "b": [1, 1, 2, 1, 1]})
 
 
 def test_equal_entries_have_equal_codes_by_first_appearance() -> None:
-    codes, keys = columns.joint_codes(TABLE, ["a", "b"])
+    codes, rows = columns.joint_codes(TABLE, ["a", "b"])
     assert codes.tolist() == [0, 1, 2, 1, 3]
-    assert keys == [("y", 1), ("x", 1), ("y", 2), ("z", 1)]
+    assert columns.entries_at(TABLE, ["a", "b"], rows) == [("y", 1), ("x", 1), ("y", 2), ("z", 1)]
 
 
 def test_dictionaries_in_several_chunks_have_one_code_an_entry() -> None:
     encoded = [pa.table({"a": pa.array(names).dictionary_encode()}) for names in (["y", "x"], ["x", "z", "y"])]
-    codes, keys = columns.joint_codes(pa.concat_tables(encoded), ["a"])
+    table = pa.concat_tables(encoded)
+    codes, rows = columns.joint_codes(table, ["a"])
     assert codes.tolist() == [0, 1, 1, 2, 0]
-    assert keys == [("y",), ("x",), ("z",)]
+    assert columns.entries_at(table, ["a"], rows) == [("y",), ("x",), ("z",)]
 
 
 def test_no_columns_are_one_group_and_no_rows_none() -> None:
-    assert columns.joint_codes(TABLE, [])[0].tolist() == [0] * 5
-    codes, keys = columns.joint_codes(TABLE.slice(0, 0), ["a", "b"])
-    assert (codes.tolist(), keys) == ([], [])
+    codes, rows = columns.joint_codes(TABLE, [])
+    assert codes.tolist() == [0] * 5
+    assert columns.entries_at(TABLE, [], rows) == [()]
+    nothing = TABLE.slice(0, 0)
+    codes, rows = columns.joint_codes(nothing, ["a", "b"])
+    assert (codes.tolist(), columns.entries_at(nothing, ["a", "b"], rows)) == ([], [])
 
 
 def test_more_combinations_than_a_number_holds() -> None:

@@ -27,8 +27,11 @@ def test_it_is_the_wilcoxon_test_of_the_pairs(scores: Any) -> None:
     assert found.effect == pytest.approx(((BEFORE > AFTER) * ranks).sum() / ranks.sum() * 2 - 1)
 
 
-def test_patients_may_be_the_pairs(scores: Any) -> None:
-    (found,) = compare({"old": scores(rows(BEFORE, 4)), "new": scores(rows(AFTER, 4))}, level="patient")
+def test_patients_are_the_pairs_unless_sessions_are_asked_for(scores: Any) -> None:
+    runs = {"old": scores(rows(BEFORE, 4)), "new": scores(rows(AFTER, 4))}
+    (each,) = compare(runs, level="target")
+    assert (each.pairs, each.p) == (60, pytest.approx(stats.wilcoxon(BEFORE, AFTER).pvalue))
+    (found,) = compare(runs)
     means = [values.reshape(15, 4).mean(axis=1) for values in (BEFORE, AFTER)]
     assert found.pairs == 15
     assert found.p == pytest.approx(stats.wilcoxon(*means).pvalue)
@@ -62,8 +65,10 @@ def test_sessions_may_end_at_different_turns(scores: Any) -> None:
     short, long = scores([("p/1", "liver", 1, 1.0)]), scores([("p/1", "liver", 1, 0.2), ("p/1", "liver", 2, 0.6)])
     (found,) = compare({"short": short, "long": long})
     assert found.difference == pytest.approx(0.4)
-    found, *_ = compare({"short": short, "long": long}, ["turn", "metric", "prompts"])
-    assert (found.key, found.difference) == ((1, "dice", "box"), pytest.approx(0.8))
+    first, second = compare({"short": short, "long": long}, ["turn", "metric", "prompts"])
+    assert (first.key, first.difference) == ((1, "dice", "box"), pytest.approx(0.8))
+    # The answer of the short one stands for turns that only the other run has.
+    assert (second.key, second.difference, second.left_out) == ((2, "dice", "box"), pytest.approx(0.4), 0)
 
 
 def test_nothing_in_common(scores: Any) -> None:

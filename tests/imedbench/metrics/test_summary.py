@@ -52,6 +52,13 @@ def test_patients_are_drawn_whole(scores: Any) -> None:
     assert (found.low, found.high) == pytest.approx((limits.low, limits.high), abs=2e-3)
 
 
+def test_patients_of_other_data_sets_are_others(scores: Any) -> None:
+    table = scores(ROWS, dataset=["here", "here", "here", "there"], patient="p1")
+    (found,) = summarise(table)
+    assert found.patients == 2
+    assert (found.low, found.high) == pytest.approx((0.3, 0.7), abs=1e-9)
+
+
 def test_any_order_of_rows_gives_the_same_means(scores: Any) -> None:
     table = scores(ROWS)
     backwards = table.take(list(range(table.num_rows))[::-1])
@@ -77,6 +84,7 @@ def test_a_million_scores_take_seconds() -> None:
     count = len(patient)
     table = pa.table(
         {
+            "dataset": text(np.zeros(count, np.int32), ["made"]),
             "patient": text(patient, [f"p{number}" for number in range(500)]),
             "case": text(2 * patient + case, [f"c{number}" for number in range(1000)]),
             "target": text(target, [f"t{number}" for number in range(20)]),
