@@ -158,15 +158,14 @@ class Sam2Session:
         if first.labels:
             points = torch.tensor([each.points for each in asked], device=device)[:, None]
             labels = torch.tensor([each.labels for each in asked], device=device)[:, None]
-        elif first.box is None:
-            # Nothing but a mask: a point that is none.
-            points = torch.zeros(len(asked), 1, 1, 2, device=device)
-            labels = torch.full((len(asked), 1, 1), -1, device=device)
         if first.box is not None:
             boxes = torch.tensor([each.box for each in asked], device=device).reshape(len(asked), 1, 4)
         if first.mask is not None:
             masks = torch.stack([each.mask for each in asked if each.mask is not None])
         sparse, dense = self._network.prompt_encoder(points, labels, boxes, masks)
+        if sparse is None:
+            # Nothing but a mask: no tokens, where SAM 2's programs for videos have a point that is none.
+            sparse = dense.new_zeros(len(asked), 1, 0, dense.shape[1])
         return sparse, dense
 
 

@@ -105,6 +105,22 @@ def test_targets_of_different_prompts_keep_their_order(sam2: Sam2) -> None:
     assert np.abs(together[4].logits - together[0].logits).max() > 1e-3
 
 
+def test_a_mask_alone_comes_without_points(sam2: Sam2, network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As SAM2ImagePredictor has it; transformers' own models add a point that is none.
+    decode, tokens = network.mask_decoder.forward, []
+
+    def watched(**given: Any) -> Any:
+        tokens.append(given["sparse_prompt_embeddings"].shape[2])
+        return decode(**given)
+
+    monkeypatch.setattr(network.mask_decoder, "forward", watched)
+    session = sam2.start(picture())
+    mask = MaskPrompt(np.where(np.indices((110, 150))[0] < 50, 4, -4).astype(np.float32))
+    assert session.predict([mask]).logits.shape == (110, 150)
+    session.predict([mask, CLICK])
+    assert tokens == [0, 2]
+
+
 def test_what_does_not_fit_is_refused(sam2: Sam2, network: Any) -> None:
     session = sam2.start(picture())
     with pytest.raises(ValueError, match="sam2-tiny takes one box a target, not 2"):
