@@ -3,15 +3,14 @@
 import hashlib
 import json
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from imedbench import catalog
-from imedbench.errors import BadProtocol, UnknownName, printable
+from imedbench.errors import UnknownName
 from imedbench.prompts.base import AnySimulator, Settings
+from imedbench.prompts.shelf import Shelf
 
 Kind = Literal["click", "box", "scribble", "mask", "text"]
 
@@ -176,10 +175,12 @@ class Protocol(Settings):
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
+_PROTOCOLS = Shelf("protocol", "imedbench.evaluate", "protocols", Protocol)
+
+
 def list_protocols() -> list[str]:
     """The ids of the protocols that ship with the project."""
-    folder = files("imedbench.evaluate").joinpath("protocols")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return _PROTOCOLS.names()
 
 
 @cache
@@ -190,7 +191,7 @@ def load_protocol(name: str) -> Protocol:
         UnknownName: no protocol has this id, and there is no such file.
         BadProtocol: the file is not a protocol; the message names the field.
     """
-    return _parse(protocol_text(name), name if name in list_protocols() else printable(name))
+    return _PROTOCOLS.load(name)
 
 
 def protocol_text(name: str) -> bytes:
@@ -199,29 +200,4 @@ def protocol_text(name: str) -> bytes:
     Raises:
         UnknownName: no protocol has this id, and there is no such file.
     """
-    if name in list_protocols():
-        return files("imedbench.evaluate").joinpath("protocols", f"{name}.yaml").read_bytes()
-    path = Path(name)
-    if not path.is_file():
-        kind = "protocol"
-        raise UnknownName(kind, name, list_protocols())
-    return path.read_bytes()
-
-
-def _parse(text: bytes, where: str) -> Protocol:
-    import yaml
-
-    try:
-        written: Any = yaml.safe_load(text)
-        return Protocol.model_validate(written)
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        message = f"{where}: is not YAML ({problem}); correct it."
-        raise BadProtocol(message) from problem
-    except UnknownName as problem:
-        message = f"{where}: {problem}; correct it."
-        raise BadProtocol(message) from problem
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole"
-        message = f"{where}: {field}: {first['msg']}; correct it."
-        raise BadProtocol(message) from problem
+    return _PROTOCOLS.text(name)

@@ -3,15 +3,12 @@
 import hashlib
 import json
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from imedbench.errors import BadProtocol, UnknownName, printable
 from imedbench.prompts.base import AnyImperfection, Imperfection, Settings, Simulator
 from imedbench.prompts.imperfect import within_the_slice
+from imedbench.prompts.shelf import Shelf
 
 
 class PromptSet(Settings):
@@ -41,10 +38,12 @@ class PromptSet(Settings):
         return simulator.spoiled(imperfections)
 
 
+_SETS = Shelf("set of prompts", "imedbench.prompts", "sets", PromptSet)
+
+
 def list_sets() -> list[str]:
     """The names of the sets that ship with the project."""
-    folder = files("imedbench.prompts").joinpath("sets")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return _SETS.names()
 
 
 @cache
@@ -55,7 +54,7 @@ def load_set(name: str) -> PromptSet:
         UnknownName: no set has this name, and there is no such file.
         BadProtocol: the file is not a set of imperfections; the message names the field.
     """
-    return _parse(set_text(name), name if name in list_sets() else printable(name))
+    return _SETS.load(name)
 
 
 def set_text(name: str) -> bytes:
@@ -64,29 +63,4 @@ def set_text(name: str) -> bytes:
     Raises:
         UnknownName: no set has this name, and there is no such file.
     """
-    if name in list_sets():
-        return files("imedbench.prompts").joinpath("sets", f"{name}.yaml").read_bytes()
-    path = Path(name)
-    if not path.is_file():
-        kind = "set of prompts"
-        raise UnknownName(kind, name, list_sets())
-    return path.read_bytes()
-
-
-def _parse(text: bytes, where: str) -> PromptSet:
-    import yaml
-
-    try:
-        written: Any = yaml.safe_load(text)
-        return PromptSet.model_validate(written)
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        message = f"{where}: is not YAML ({problem}); correct it."
-        raise BadProtocol(message) from problem
-    except UnknownName as problem:
-        message = f"{where}: {problem}; correct it."
-        raise BadProtocol(message) from problem
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole"
-        message = f"{where}: {field}: {first['msg']}; correct it."
-        raise BadProtocol(message) from problem
+    return _SETS.text(name)
