@@ -22,6 +22,9 @@ RUN = "run.json"
 TABLES = ("turns", "scores")
 ANSWERS = ("given", "starts", "lengths")
 """The columns of ``turns`` that hold prompts and guesses."""
+GROUP_ROWS, GROUP_BYTES = 65_536, 2**26
+"""What is written, and read by who looks for one session, at once: whichever is reached first. Guesses in volumes are
+large."""
 KEY = b"imedbench"
 """Under which each table carries the id of its run."""
 
@@ -161,11 +164,14 @@ def merge(pieces: Iterator[Path], target: Path, table: str, run: str) -> None:
     partial = target.with_name(f".{target.name}.partial")
     with pq.ParquetWriter(partial, columns, compression="zstd") as writer:
         waiting: list[pa.Table] = []
+        rows = size = 0
         for piece in pieces:
             waiting.append(pq.read_table(piece).cast(columns))
-            if sum(each.num_rows for each in waiting) >= 65_536:
+            rows, size = rows + waiting[-1].num_rows, size + waiting[-1].nbytes
+            if rows >= GROUP_ROWS or size >= GROUP_BYTES:
                 writer.write_table(pa.concat_tables(waiting))
                 waiting.clear()
+                rows = size = 0
         if waiting:
             writer.write_table(pa.concat_tables(waiting))
     partial.replace(target)

@@ -43,6 +43,16 @@ def test_pieces_are_joined_in_order(tmp_path: Path) -> None:
     assert results.data == tmp_path / "store"
 
 
+def test_large_pieces_are_not_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = pa.Table.from_pylist([ROW], schema("scores"))
+    for size, groups in ((1, [1, 1, 1]), (2 * piece.nbytes, [2, 1])):
+        monkeypatch.setattr("imedbench.evaluate.results.GROUP_BYTES", size)
+        folder = written(tmp_path / str(size))
+        found = pq.ParquetFile(folder / "scores.parquet").metadata
+        assert [found.row_group(number).num_rows for number in range(found.num_row_groups)] == groups
+        assert Results.open(folder).scores["turn"].to_pylist() == [1, 2, 3]
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     assert read_run(tmp_path) is None
     with pytest.raises(BadResults, match="there are no results here; name a folder that `imedbench eval` wrote"):
