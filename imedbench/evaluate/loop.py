@@ -141,6 +141,8 @@ def _fault(answer: Any, shape: tuple[int, ...]) -> str:
     """What is wrong with an answer, in a sentence; nothing where it can be scored."""
     if not isinstance(answer, Prediction) or not isinstance(answer.logits, np.ndarray):
         return f"the model answered {type(getattr(answer, 'logits', answer)).__name__}, not an array of logits"
+    if not isinstance(answer.score, int | float | np.number) or answer.logits.dtype.kind != "f":
+        return f"the model answered a score of type {type(answer.score).__name__} and logits of {answer.logits.dtype}"
     if answer.logits.shape != shape:
         return f"the model answered logits of shape {answer.logits.shape} for an image of {shape}"
     if not np.isfinite(answer.logits).all():

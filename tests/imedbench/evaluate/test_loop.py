@@ -115,12 +115,23 @@ def test_an_answer_that_cannot_be_scored_ends_its_session(enlist: Any, logits: n
         raise AssertionError(dialogue.error)
 
 
-@pytest.mark.parametrize("answer", [None, Prediction([1.0], 0.5)])  # type: ignore[arg-type]
-def test_what_is_no_answer_ends_its_session(enlist: Any, answer: Any) -> None:
+LOGITS = np.ones((20, 30), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (None, "the model answered NoneType, not an array of logits"),
+        (Prediction([1.0], 0.5), "the model answered list, not an array of logits"),  # type: ignore[arg-type]
+        (Prediction(LOGITS, None), "a score of type NoneType and logits of float32"),  # type: ignore[arg-type]
+        (Prediction(LOGITS > 0, 0.5), "a score of type float and logits of bool"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_answer_ends_its_session(enlist: Any, answer: Any, fault: str) -> None:
     dialogue = Dialogue(goal(), arm(), seed=1)
     lead(enlist(lambda *_: answer), dialogue)
     assert dialogue.turns == []
-    assert dialogue.error.endswith("not an array of logits")
+    assert dialogue.error.endswith(fault)
 
 
 def test_users_err_without_a_change_to_what_others_of_the_turn_say(enlist: Any) -> None:
