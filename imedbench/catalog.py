@@ -26,6 +26,7 @@ MODELS = {
     "sam2-base-plus": "baselines.sam2:SAM2_BASE_PLUS",
     "sam2-large": "baselines.sam2:SAM2_LARGE",
     "medsam2": "baselines.sam2:MEDSAM2",
+    "imis-net": "baselines.imis_net:CARD",
     "threshold": "imedbench.models.threshold:THRESHOLD",
     "oracle": "imedbench.models.oracle:ORACLE",
 }

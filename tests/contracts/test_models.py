@@ -6,6 +6,7 @@ Those with weights that cannot be had here run on small seeded random ones: the 
 import copy
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ def seeded_sam2(name: str, folder: Path) -> Model:
         return load(name, path, "cpu")
 
 
+def seeded_imis_net() -> Model:
+    pytest.importorskip("open_clip", reason="its texts need CLIP's vocabulary")
+    from baselines.imis_net import CARD
+    from baselines.imis_net.adapter import ImisModel
+    from baselines.imis_net.settings import read_settings
+
+    fake = runpy.run_path(str(FAKES / "imis_net.py"))
+    return ImisModel(CARD, fake["filled"](fake["SMALL"], replace(read_settings("released"), side=128)))
+
+
 @pytest.fixture(scope="module", params=list(catalog.MODELS))
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     name: str = request.param
@@ -54,7 +65,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return load(name, device="cpu")
     if "sam2" in name:
         return seeded_sam2(name, tmp_path_factory.mktemp("weights"))
-    return seeded_sam(name)
+    return seeded_imis_net() if name == "imis-net" else seeded_sam(name)
 
 
 def picture(height: int = 61, width: int = 90) -> Image:

@@ -1,0 +1,210 @@
+"""IMIS-Net as a model of imedbench: one 2-D image; clicks, a box, a text and an earlier mask, alone or together.
+
+As the released code's own inference: the image is stretched over the network's square, and each target is answered by
+the mask, of three, with the highest predicted IoU.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from baselines.imis_net import PUBLISHED
+from baselines.imis_net.checkpoint import load_checkpoint
+from baselines.imis_net.image import encode
+from baselines.imis_net.network import Geometry, ImisNet
+from baselines.imis_net.prompts import Given
+from baselines.imis_net.settings import Resize, read_settings
+from baselines.imis_net.tokens import tokenize
+from baselines.imis_net.vocabulary import sentence
+from baselines.sam.colour import colour
+from baselines.sam.frame import Frame
+from imedbench.errors import MissingWeights
+from imedbench.models.base import Card
+from imedbench.models.checks import check_dimension, check_prompts
+from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt, Text
+
+GEOMETRY = Geometry()
+
+_PROMPTS_AT_ONCE = {"cpu": 4, "cuda": 32}
+# segment_anything's, on pixels of 0 to 255
+_MEAN = (123.675, 116.28, 103.53)
+_DEVIATION = (58.395, 57.12, 57.375)
+
+
+def load(card: Card, checkpoint: Path | None, device: str) -> "ImisModel":
+    """The model of this card with the weights in ``checkpoint``, fed as the released code feeds it.
+
+    Raises:
+        MissingWeights: there is none, or it does not fit.
+    """
+    if checkpoint is None:
+        message = (
+            f"{card.name} needs a checkpoint, which its authors publish on a page that only a browser can fetch from: "
+            f"take IMISNet-B.pth from {PUBLISHED} and name that file."
+        )
+        raise MissingWeights(message)
+    network = ImisNet(GEOMETRY, read_settings("released"))
+    load_checkpoint(network, checkpoint, card.name)
+    return ImisModel(card, network.eval().requires_grad_(False).to(device))  # noqa: FBT003 - torch's own signature
+
+
+class ImisModel:
+    """An IMIS-Net."""
+
+    def __init__(self, card: Card, network: ImisNet) -> None:
+        """Takes a network that is ready for inference."""
+        self.card = card
+        self._network = network
+
+    def start(self, image: Image) -> "ImisSession":
+        """Encodes a 2-D uint8 image of one to three channels.
+
+        Raises:
+            ValueError: the image is not that.
+        """
+        check_dimension(self.card, image)
+        return ImisSession(self.card, self._network, colour(image, self.card.name))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What a session keeps of an answer."""
+
+    logits: Tensor
+    """(1, 4 g, 4 g): the mask prompt of the target's next turn."""
+    meaning: Tensor
+    """(512,): what the network takes the target for, in the space of CLIP's texts."""
+
+
+class ImisSession:
+    """One encoded image."""
+
+    def __init__(self, card: Card, network: ImisNet, pixels: NDArray[np.uint8]) -> None:
+        """Encodes an (h, w, 3) image."""
+        self._card = card
+        self._network = network
+        settings = network.settings
+        self._frame = Frame((pixels.shape[0], pixels.shape[1]), settings.side, 4 * settings.grid, "med2d")
+        device = network.text_out_dim.weight.device
+        with torch.inference_mode():
+            layers = torch.tensor(pixels, device=device).permute(2, 0, 1)[None]
+            self._embedding = encode(network.image_encoder, normalise(stretch(layers, settings.side, settings.resize)))
+            self._places = network.prompt_encoder.places()
+
+    def predict(self, prompts: Sequence[Prompt], previous: Prediction | None = None) -> Prediction:
+        """The mask for all prompts of one target together; a `MaskPrompt` among them goes before ``previous``."""
+        return self.predict_many([prompts], [previous])[0]
+
+    def predict_many(
+        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Prediction | None] | None = None
+    ) -> list[Prediction]:
+        """`predict` for many targets on the same image, as few batches as their numbers of points allow.
+
+        Raises:
+            ValueError: a target has two boxes or two texts, or a prompt of a kind that its card does not have.
+        """
+        earlier = previous if previous is not None else [None] * len(prompts)
+        asked = [self._ask(each, last) for each, last in zip(prompts, earlier, strict=True)]
+        described = self._describe([each.text for each in asked if each.text is not None])
+        answers: dict[int, Prediction] = {}
+        for members in _batches(asked, _PROMPTS_AT_ONCE["cuda" if self._embedding.is_cuda else "cpu"]):
+            answers |= zip(members, self._answer([asked[index] for index in members], described), strict=True)
+        return [answers[index] for index in range(len(prompts))]
+
+    def _ask(self, prompts: Sequence[Prompt], previous: Prediction | None) -> "_Asked":
+        check_prompts(self._card, prompts)
+        boxes = [prompt for prompt in prompts if isinstance(prompt, Box)]
+        texts = [prompt.words for prompt in prompts if isinstance(prompt, Text)]
+        for kind, found in (("box", boxes), ("text", texts)):
+            if len(found) > 1:
+                message = f"{self._card.name} takes one {kind} a target, not {len(found)}"
+                raise ValueError(message)
+        masks = [prompt.logits for prompt in prompts if isinstance(prompt, MaskPrompt)]
+        memory: Memory | None = previous.memory if previous is not None else None
+        last = memory.logits if memory is not None else None
+        return _Asked(
+            tuple(prompt for prompt in prompts if isinstance(prompt, Click)),
+            boxes[0] if boxes else None,
+            sentence(texts[0], self._network.settings.spelling) if texts else None,
+            self._frame.shrink(masks[-1]).to(self._embedding.device) if masks else last,
+        )
+
+    @torch.inference_mode()
+    def _describe(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """(c,) of each text, encoded once."""
+        distinct = list(dict.fromkeys(texts))
+        if not distinct:
+            return {}
+        tokens = tokenize(distinct).to(self._embedding.device)
+        return dict(zip(distinct, self._network.describe(tokens), strict=True))
+
+    @torch.inference_mode()
+    def _answer(self, asked: Sequence["_Asked"], described: dict[str, Tensor]) -> list[Prediction]:
+        chosen = self._network(self._embedding, self._places, self._given(asked, described)).best()
+        full = self._frame.enlarge(chosen.logits).cpu().numpy()
+        kept = map(Memory, chosen.logits[:, None], chosen.meanings)
+        return list(map(Prediction, full, chosen.scores.cpu().tolist(), kept))
+
+    def _given(self, asked: Sequence["_Asked"], described: dict[str, Tensor]) -> Given:
+        """The prompts of targets that are alike, as the network wants them."""
+        first, device = asked[0], self._embedding.device
+        points = labels = boxes = text = masks = None
+        if first.clicks:
+            places, inside = self._frame.points([each.clicks for each in asked])
+            points, labels = places.float().to(device), inside.to(device)
+        if first.box is not None:
+            corners = [_corners(each.box) for each in asked if each.box is not None]
+            boxes = self._frame.points(corners)[0].float().to(device)
+        if first.text is not None:
+            text = torch.stack([described[each.text] for each in asked if each.text is not None])
+        if first.mask is not None:
+            masks = torch.stack([each.mask for each in asked if each.mask is not None])
+        return Given(len(asked), points, labels, boxes, text, masks)
+
+
+def stretch(layers: Tensor, side: int, resize: Resize) -> Tensor:
+    """(b, 3, h, w) 8-bit layers over (b, 3, side, side), as float32 of 0 to 255."""
+    if resize == "nearest":
+        # Pillow's and torchvision's nearest pixel is torch's nearest-exact.
+        return functional.interpolate(layers, (side, side), mode="nearest-exact").float()
+    return functional.interpolate(layers.float(), (side, side), mode="bilinear", antialias=True)
+
+
+def normalise(square: Tensor) -> Tensor:
+    """What the image encoder wants of pixels of 0 to 255."""
+    mean, deviation = (square.new_tensor(each)[:, None, None] for each in (_MEAN, _DEVIATION))
+    return (square - mean) / deviation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """The prompts of one target, sorted by kind."""
+
+    clicks: tuple[Click, ...]
+    box: Box | None
+    text: str | None
+    """As the network is told it."""
+    mask: Tensor | None
+    """(1, h, w) logits on the decoder's grid."""
+
+
+def _corners(box: Box) -> tuple[Click, Click]:
+    """The first and last pixel inside."""
+    return Click(box.low), Click(tuple(high - 1 for high in box.high))
+
+
+def _batches(asked: Sequence[_Asked], most: int) -> Iterator[list[int]]:
+    """Indices of targets whose prompts have the same shape, at most so many at a time."""
+    groups: dict[tuple[int, bool, bool, bool], list[int]] = {}
+    for index, each in enumerate(asked):
+        shape = (len(each.clicks), each.box is not None, each.text is not None, each.mask is not None)
+        groups.setdefault(shape, []).append(index)
+    for members in groups.values():
+        for start in range(0, len(members), most):
+            yield members[start : start + most]
