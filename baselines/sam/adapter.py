@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from baselines.sam.batches import alike
 from baselines.sam.colour import colour
 from baselines.sam.decoder import Decoded, ImageDecoder
 from baselines.sam.frame import Frame
@@ -79,10 +80,8 @@ class SamSession:
         earlier = previous if previous is not None else [None] * len(prompts)
         asked = [self._ask(each, last) for each, last in zip(prompts, earlier, strict=True)]
         predictions: dict[int, Prediction] = {}
-        for members in _alike(asked):
-            for start in range(0, len(members), self._at_once):
-                batch = members[start : start + self._at_once]
-                predictions |= zip(batch, self._predict_batch([asked[index] for index in batch]), strict=True)
+        for batch in alike([each.kind for each in asked], self._at_once):
+            predictions |= zip(batch, self._predict_batch([asked[index] for index in batch]), strict=True)
         return [predictions[index] for index in range(len(prompts))]
 
     @torch.inference_mode()
@@ -188,10 +187,7 @@ class _Asked:
     mask: Tensor | None
     """(1, h, w) logits on the decoder's grid."""
 
-
-def _alike(asked: Sequence[_Asked]) -> list[list[int]]:
-    """Indices of targets whose prompts have the same shape and so fit one batch."""
-    groups: dict[tuple[int, bool, bool], list[int]] = {}
-    for index, each in enumerate(asked):
-        groups.setdefault((len(each.clicks), each.box is not None, each.mask is not None), []).append(index)
-    return list(groups.values())
+    @property
+    def kind(self) -> tuple[int, bool, bool]:
+        """The same for those whose prompts have the same shape and so fit one batch."""
+        return len(self.clicks), self.box is not None, self.mask is not None

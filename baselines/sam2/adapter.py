@@ -4,7 +4,7 @@ As SAM 2's own image predictor: the image is stretched over the network's square
 scored of three masks, and anything else by the first, or by the best of three where the first is unstable.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.sam.batches import alike
 from baselines.sam.colour import colour
 from baselines.sam2.network import build
 from imedbench.errors import MissingWeights
@@ -81,8 +82,9 @@ class Sam2Session:
         earlier = previous if previous is not None else [None] * len(prompts)
         asked = [self._ask(each, last) for each, last in zip(prompts, earlier, strict=True)]
         answers: dict[int, Prediction] = {}
-        for members in _batches(asked, _PROMPTS_AT_ONCE["cuda" if self._embedding.is_cuda else "cpu"]):
-            answers |= zip(members, self._predict_batch([asked[index] for index in members]), strict=True)
+        at_once = _PROMPTS_AT_ONCE["cuda" if self._embedding.is_cuda else "cpu"]
+        for batch in alike([each.kind for each in asked], at_once):
+            answers |= zip(batch, self._predict_batch([asked[index] for index in batch]), strict=True)
         return [answers[index] for index in range(len(prompts))]
 
     def _encode(self, pixels: Array) -> None:
@@ -180,12 +182,7 @@ class _Asked:
     mask: Tensor | None
     """(1, h, w) logits on the decoder's grid."""
 
-
-def _batches(asked: Sequence[_Asked], most: int) -> Iterator[list[int]]:
-    """Indices of targets whose prompts have the same shape, at most so many at a time."""
-    groups: dict[tuple[int, bool, bool], list[int]] = {}
-    for index, each in enumerate(asked):
-        groups.setdefault((len(each.labels), each.box is not None, each.mask is not None), []).append(index)
-    for members in groups.values():
-        for start in range(0, len(members), most):
-            yield members[start : start + most]
+    @property
+    def kind(self) -> tuple[int, bool, bool]:
+        """The same for those whose prompts have the same shape and so fit one batch."""
+        return len(self.labels), self.box is not None, self.mask is not None
