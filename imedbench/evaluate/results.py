@@ -133,6 +133,9 @@ def read_run(path: Path) -> dict[str, Any] | None:
             f"{printable(path)}: results of format {written}, and this version reads up to {FORMAT}; update imedbench."
         )
         raise BadResults(message)
+    if missing := [name for name in ("id", "status") if name not in run]:
+        message = f"{printable(path / RUN)}: cannot be read (it has no {missing[0]!r}); choose another folder."
+        raise BadResults(message)
     return run
 
 

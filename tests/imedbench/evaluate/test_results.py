@@ -64,6 +64,12 @@ def test_unfinished(tmp_path: Path) -> None:
         Results.open(written(tmp_path, status="running"))
 
 
+def test_a_run_that_is_not_whole(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT, "id": "abc"}))
+    with pytest.raises(BadResults, match=r"run.json: cannot be read \(it has no 'status'\); choose another folder"):
+        Results.open(tmp_path)
+
+
 def test_of_a_newer_version(tmp_path: Path) -> None:
     with pytest.raises(BadResults, match=f"results of format {FORMAT + 1}, and this version reads up to {FORMAT}"):
         Results.open(written(tmp_path, format=FORMAT + 1))
