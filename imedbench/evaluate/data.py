@@ -60,7 +60,7 @@ def subjects(store: Store, subset: Subset, dimension: int) -> list[Subject]:
             if right and row["id"] in truths:
                 found.append(Subject(row["id"], math.prod(row["shape"]), tuple(sorted(truths[row["id"]]))))
     if not found:
-        raise BadStore(_nothing(store, subset, dimension))
+        raise BadStore(nothing_of(store, subset, (dimension,)))
     return list(_spread(found, subset.limit))
 
 
@@ -101,8 +101,10 @@ def _spread(found: list[Subject], limit: int) -> Iterator[Subject]:
         yield found[(2 * index + 1) * len(found) // (2 * limit)]
 
 
-def _nothing(store: Store, subset: Subset, dimension: int) -> str:
-    what = "volumes" if dimension == 3 else "pictures"
+def nothing_of(store: Store, subset: Subset, dimensions: Sequence[int]) -> str:
+    """Says that a store has no cases of these dimensions, and what to do."""
+    what = " and no ".join("volumes" if dimension == 3 else "pictures" for dimension in dimensions)
     split = "" if subset.split == "all" else f" in the split {subset.split!r}"
-    remedy = "build it from labelled studies" if subset.split == "all" else "try --split all, or --on the other kind"
+    other = ", or --on the other kind" if len(dimensions) == 1 else ""
+    remedy = "build it from labelled studies" if subset.split == "all" else f"try --split all{other}"
     return f"{printable(store.path)}: has no {what} with truth masks{split}; {remedy}."

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from imedbench import __version__, catalog
 from imedbench.errors import BadResults, BadStore, Unavailable, printable
-from imedbench.evaluate.data import Subject, Subset, digest_of, subjects
+from imedbench.evaluate.data import Subject, Subset, digest_of, nothing_of, subjects
 from imedbench.evaluate.protocol import Arm, Protocol, load_protocol
-from imedbench.evaluate.results import TABLES, Results, merge, read_run, write_run
+from imedbench.evaluate.results import KEY, TABLES, Results, merge, read_run, write_run
 from imedbench.evaluate.tables import FORMAT
 from imedbench.evaluate.tasks import WORK, Across, Done, Job, Task, chunks_of, give_up, piece_path, run_task
 from imedbench.models.load import find_device
@@ -96,7 +96,7 @@ def evaluate(
     _check_place(out, plan)
     with alone(out, WORK, "evaluation"):
         run = read_run(out)
-        if run is None or run["status"] != "finished":
+        if run is None or not _whole(out, run):
             run = _carry_out(plan, out, settings, workers=workers, progress=progress)
     results = Results.open(out)
     return RunSummary(results, run["failed"], tuple(run["skipped"]), tuple(run["notes"]))
@@ -184,10 +184,10 @@ def _dimensions(card: "Card", protocol: Protocol, subset: Subset) -> list[int]:
 
 def _asked(store: Store, subset: Subset, dimensions: Sequence[int]) -> tuple[int, list[Subject]]:
     """The dimension that the store has, and its cases."""
-    for dimension in dimensions[:-1]:
+    for dimension in dimensions:
         with contextlib.suppress(BadStore):
             return dimension, subjects(store, subset, dimension)
-    return dimensions[-1], subjects(store, subset, dimensions[-1])
+    raise BadStore(nothing_of(store, subset, dimensions))
 
 
 def _record(plan: _Plan, settings: RunSettings) -> dict[str, Any]:
@@ -229,14 +229,28 @@ def _versions() -> dict[str, str]:
 
 
 def _check_place(out: Path, plan: _Plan) -> None:
-    """Refuses a folder that holds another run; nothing in it is touched."""
+    """Refuses a folder that holds another run; nothing in it is touched. One that has no answer yet is none."""
     there = read_run(out)
-    if there is None or there["id"] == plan.record["id"]:
+    if there is None or there.get("id") == plan.record["id"]:
+        return
+    if there.get("status") == "running" and not any((out / WORK / "pieces").glob("*/*.parquet")):
         return
     names = ("protocol_digest", "prompts_digest", "model", "weights_sha256", "data_digest", "subset", "across", "batch")
     other = [name.removesuffix("_digest") for name in names if there.get(name) != plan.record[name]]
     message = f"{printable(out)}: holds a run with other {', '.join(other)}; choose another --out."
     raise BadResults(message)
+
+
+def _whole(out: Path, run: Mapping[str, Any]) -> bool:
+    """Whether a run is finished, and its tables are there and its own; where not, it is carried out again."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        keys = [(pq.read_schema(out / f"{table}.parquet").metadata or {}).get(KEY, b"") for table in TABLES]
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return run["status"] == "finished" and all(key.decode() == run["id"] for key in keys)
 
 
 def _carry_out(

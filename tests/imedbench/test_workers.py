@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +34,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_work_in_this_process(tmp_path: Path) -> None:
     with connect(Workers(0), tmp_path) as client:
         assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_an_interrupt_is_this_processs_business(tmp_path: Path) -> None:
+    with connect(Workers(1), tmp_path) as client:
+        assert client.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) != signal.SIG_IGN
 
 
 def test_a_worker_computes_on_one_thread() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from imedbench.errors import BadResults, Unavailable, UnknownName
+from imedbench.errors import BadResults, BadStore, Unavailable, UnknownName
 from imedbench.evaluate import run as running
 from imedbench.evaluate import tasks
 from imedbench.evaluate.data import Subset
@@ -120,6 +120,39 @@ def test_another_run_is_not_overwritten(
     with pytest.raises(BadResults, match=f"holds a run with other {said}; choose another --out"):
         evaluate(pictures.path, tmp_path / "out", settings(**change), workers=HERE)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_that_has_answered_nothing_is_no_other_run(pictures: Store, tmp_path: Path, enlist: Any) -> None:
+    enlist()
+    evaluate(pictures.path, tmp_path / "whole", settings(), workers=HERE)
+    out = tmp_path / "out"
+    (out / tasks.WORK).mkdir(parents=True)
+    told = json.loads((tmp_path / "whole" / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(told | {"status": "running", "id": "other"}))
+    assert evaluate(pictures.path, out, settings(), workers=HERE).failed == 0
+
+
+@pytest.mark.parametrize("table", ["turns", "scores"])
+def test_a_lost_or_damaged_table_is_made_again(pictures: Store, tmp_path: Path, enlist: Any, table: str) -> None:
+    enlist(noisy)
+    out, asked = tmp_path / "out", settings(subset=Subset(limit=1))
+    before = evaluate(pictures.path, out, asked, workers=HERE).results
+    rows = {name: plain(getattr(before, name)) for name in ("turns", "scores")}
+    path = out / f"{table}.parquet"
+    for damaged in (b"", path.read_bytes()[:500], None):
+        if damaged is None:
+            path.unlink()
+        else:
+            path.write_bytes(damaged)
+        again = evaluate(pictures.path, out, asked, workers=HERE).results
+        assert repr({name: plain(getattr(again, name)) for name in rows}) == repr(rows)
+
+
+def test_a_store_without_the_split_says_so(pictures: Store, tmp_path: Path, enlist: Any) -> None:
+    enlist()
+    said = r"has no pictures and no volumes .* in the split 'external'; try --split all\.$"
+    with pytest.raises(BadStore, match=said):
+        evaluate(pictures.path, tmp_path / "out", settings(subset=Subset("external")), workers=HERE)
 
 
 def test_a_killed_run_goes_on_at_the_target(
