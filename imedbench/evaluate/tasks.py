@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from imedbench.targets import Vocabulary
 
 WORK = ".eval"
-VOXELS_AT_ONCE = 2**28
-"""Logits of a batch, all targets together: 1 GB."""
+BYTES_AT_ONCE = 3 * 2**30
+"""Of the masks of a batch's sessions: for each voxel the logits of this turn and the last, and a guess a turn."""
 Across = Literal["box", "point", "slices"]
 Chunks: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 
@@ -75,13 +75,14 @@ def chunks_of(subject: Subject, protocol: Protocol, batch: int) -> list[tuple[in
     masks = subject.masks
     if any(spec.gate is not None and spec.gate.over == "case" for spec in protocol.metrics):
         return [masks]
-    at_once = max(1, _at_once(subject.voxels, batch) // len(protocol.arms))
+    at_once = max(1, _at_once(subject.voxels, protocol.arms, batch) // len(protocol.arms))
     return [tuple(masks[start : start + at_once]) for start in range(0, len(masks), at_once)]
 
 
-def _at_once(voxels: int, batch: int) -> int:
+def _at_once(voxels: int, arms: Sequence[Arm], batch: int) -> int:
     """Sessions to be led at once."""
-    return max(1, min(batch, VOXELS_AT_ONCE // voxels))
+    size = voxels * (8 + max(arm.turns for arm in arms))
+    return max(1, min(batch, BYTES_AT_ONCE // size))
 
 
 def piece_path(out: Path, case: str, chunk: int, table: str) -> Path:
@@ -147,7 +148,7 @@ def _run_chunk(setting: _Setting, chunk: int, masks: tuple[int, ...]) -> int:
     """Leads and scores the sessions of some targets; returns how many failed."""
     job = setting.job
     asked = list(product(masks, job.arms))
-    step = _at_once(math.prod(setting.case.image.grid), job.batch)
+    step = _at_once(math.prod(setting.case.image.grid), job.arms, job.batch)
     turns: list[Row] = []
     sessions: list[Scored] = []
     for first in range(0, len(asked), step):

@@ -36,6 +36,11 @@ def test_chunks_are_as_small_as_the_batch_allows() -> None:
     subject = Subject("case", 1000, tuple(range(10)))
     assert [len(chunk) for chunk in chunks_of(subject, protocol(), 8)] == [4, 4, 2]
     assert [len(chunk) for chunk in chunks_of(subject, protocol(), 1)] == [1] * 10
+    # A session keeps a guess a turn: of 16 million voxels 6 sessions of 20 turns are 3 GB, or 21 of one.
+    assert len(chunks_of(Subject("case", 2**24, tuple(range(10))), load_protocol("noc"), 32)[0]) == 6
+    click = {"simulate": "click"}
+    short = protocol(arms=[{"name": "click", "first": [click]}])
+    assert len(chunks_of(Subject("case", 2**24, tuple(range(30))), short, 32)[0]) == 21
     # Large volumes go one by one, whatever the batch.
     assert [len(chunk) for chunk in chunks_of(Subject("case", 512**3, (0, 1)), protocol(), 8)] == [1, 1]
 
