@@ -38,6 +38,8 @@ class Dialogue:
     turns: list[Turn] = field(default_factory=list)
     error: str = ""
     """Why it ended before its time; empty where it did not."""
+    unanswered: tuple[Prompt, ...] = ()
+    """What was said in the turn that failed: the user has had the effort all the same."""
     ended: bool = False
     _given: tuple[Prompt, ...] = ()
     _last: Prediction | None = None
@@ -77,7 +79,7 @@ class Dialogue:
         """Adds a turn; a perfect guess, or one good enough for the arm, ends the session."""
         truth = self.goal.truth
         if fault := _fault(answer, truth.shape):
-            self.fail(fault)
+            self.fail(fault, prompts)
             return
         guess = answer.logits > 0
         self.turns.append(Turn(len(self.turns) + 1, prompts, guess, seconds, float(answer.score)))
@@ -90,9 +92,10 @@ class Dialogue:
         if self.ended:
             self._last = None
 
-    def fail(self, why: str) -> None:
-        """Ends the session with a reason."""
-        self.error, self.ended, self._last = why, True, None
+    def fail(self, why: str, unanswered: tuple[Prompt, ...] = ()) -> None:
+        """Ends the session with a reason, and with prompts that got no answer."""
+        self.error, self.unanswered = why, unanswered
+        self.ended, self._last = True, None
 
 
 class Answer(Protocol):
@@ -132,7 +135,7 @@ def interact(
         seconds = (clock() - start) / len(asked)
         for (dialogue, prompts), each in zip(asked, answers, strict=True):
             if isinstance(each, str):
-                dialogue.fail(each)
+                dialogue.fail(each, prompts)
             else:
                 dialogue.take(prompts, each, seconds)
 

@@ -91,7 +91,7 @@ def turn_rows(who: Identity, dialogue: Dialogue, encode_seconds: float) -> list[
             _session(who, dialogue.arm) | _turn(dialogue.goal, turn, encode_seconds if turn.index == 1 else 0.0)
         )
     if dialogue.error:
-        nothing = Turn(len(dialogue.turns) + 1, (), dialogue.goal.truth[:0], 0.0)
+        nothing = Turn(len(dialogue.turns) + 1, dialogue.unanswered, dialogue.goal.truth[:0], 0.0)
         rows.append(_session(who, dialogue.arm) | _turn(dialogue.goal, nothing, 0.0) | {"error": dialogue.error})
     return rows
 

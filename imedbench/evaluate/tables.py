@@ -19,7 +19,8 @@ def schema(table: str) -> "pa.Schema":
     A session is one target (case, target, instance) under one arm of the protocol (prompts). Rows are sorted by case
     in the order of the data, then target, instance, arm, turn.
 
-    ``turns``, a row a turn; a session that failed has a last row with ``error`` and no guess:
+    ``turns``, a row a turn; a session that failed has a last row with ``error``, the prompts that got no answer (none
+    where the image could not be encoded), and no guess:
         given: JSON, the prompts that the user added in this turn (`imedbench.evaluate.written`).
         starts, lengths: the guess as runs of the flattened grid, as in `Masks`.
         model_score: the model's own estimate of its IoU.

@@ -88,7 +88,8 @@ def check(store: Store, results: Results) -> int:
             again = write_prompts(asked_again(results, truth, rows[: row["turn"]]))
             assert again == row["given"], (row["case"], row["target"], row["prompts"], row["turn"])
             key = (row["case"], row["target"], row["instance"], row["prompts"], row["turn"])
-            assert dice(truth, guess_of(row)) == dices[key]
+            if not row["error"]:
+                assert dice(truth, guess_of(row)) == dices[key]
             count += 1
     return count
 
@@ -123,6 +124,19 @@ def test_a_classical_model_in_other_batches(pictures: Store, tmp_path: Path) -> 
         asked = RunSettings("threshold", "clicks-9", "noisy", subset=Subset(limit=2), batch=batch)
         results = evaluate(pictures.path, tmp_path / str(batch), asked, workers=Workers(0)).results
         assert check(pictures, results) > 8
+
+
+def test_what_a_model_failed_at_is_told_too(pictures: Store, tmp_path: Path, enlist: Any) -> None:
+    def stops(grid: tuple[int, ...], prompts: Any, previous: Prediction | None) -> Prediction:
+        answer = mistaken(grid, prompts, previous)
+        return answer if answer.memory < 3 else Prediction(np.full(grid, np.nan, np.float32), 0.5)
+
+    enlist(stops)
+    asked = RunSettings("puppet", "clicks-9", subset=Subset(limit=1))
+    results = evaluate(pictures.path, tmp_path / "out", asked, workers=Workers(0)).results
+    assert check(pictures, results) == 16
+    failed = [row for row in results.turns.to_pylist() if row["error"]]
+    assert [(row["turn"], row["clicks"]) for row in failed] == [(4, 1)] * 4
 
 
 def test_another_seed_asks_otherwise(pictures: Store, tmp_path: Path, enlist: Any) -> None:
