@@ -62,6 +62,11 @@ GENERAL = (
         "No answer came, or one that cannot be scored. Such a session is not dropped: it counts the worst value.",
     ),
     (
+        "Millimetres",
+        "As the image has them. Where its file does not say how large a pixel is (most PNG, JPEG and NumPy files), a "
+        "pixel counts 1 mm, and distances and tolerances are in pixels.",
+    ),
+    (
         "Undefined",
         "The metric says nothing: both masks are empty, say. Such a session is counted here and left out of the mean. "
         "A distance to an empty guess counts the image's diagonal.",

@@ -21,7 +21,8 @@ def renderables(report: "Report") -> list["RenderableType"]:
 
     first = report.gathered.first
     title = Text(" · ".join(run.name for run in report.gathered.runs), style="bold")
-    many = f"{_counted(first.sessions, 'session')} of {_counted(first.count('patient'), 'patient')}"
+    cases = "pictures" if first.facts["subset"]["dimension"] == 2 else "volumes"
+    many = f"{_counted(first.sessions, 'session')} on {cases} of {_counted(first.count('patient'), 'patient')}"
     title.append(f"  {report.gathered.told}; {many}", "")
     warnings = [Text(f"! {warning}", style="yellow") for warning in report.gathered.warnings]
     lost = [
@@ -34,7 +35,7 @@ def renderables(report: "Report") -> list["RenderableType"]:
         *warnings,
         *lost,
         *(Tables(sheet) for sheet in summary_sheets(report)),
-        Text(READING, style="dim"),
+        Text(READING if first.count("patient") > 1 else READING_ONE, style="dim"),
     ]
 
 
@@ -45,6 +46,7 @@ def _counted(number: int, what: str) -> str:
 NAME, GAP = 32, 2
 """Width of a name at most, and between columns."""
 READING = "Means over sessions; below them the 95 % interval (patients drawn anew). User's time is by a stated model."
+READING_ONE = "Means over sessions; no intervals, as all are of one patient. User's time is by a stated model."
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ def test_the_glossary_explains_what_the_page_shows(one: tuple[Numbers, ...], rob
     assert {"AUC", "Gain", "Monotonicity", "NoC", "Failed", "Mean and interval"} <= set(terms)
     assert "2.4 s for the first click" in terms["User's time"]
     assert "AUC" not in dict(glossary(robust))
+    assert "a pixel counts 1 mm" in terms["Millimetres"]
 
 
 def test_slices_are_explained_where_there_are_any(one: tuple[Numbers, ...], solid: tuple[Numbers, ...]) -> None:

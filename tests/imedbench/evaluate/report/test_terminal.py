@@ -1,4 +1,6 @@
 import io
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,8 @@ from imedbench.evaluate.report.sheets import Column, Mean, Row, Sheet
 from imedbench.evaluate.report.terminal import Tables, renderables
 from imedbench.evaluate.report.write import make_report
 from imedbench.evaluate.results import Results
+
+FAKE = runpy.run_path(str(Path(__file__).resolve().parents[3] / "fakes" / "results.py"))
 
 
 def shown(*things: Any, width: int = 120) -> str:
@@ -34,7 +38,7 @@ def test_a_table_has_means_and_intervals() -> None:
 
 def test_a_run_is_shown_in_full(alpha: Results) -> None:
     text = shown(*renderables(make_report([alpha])))
-    assert "alpha  fake-turns on ellipses, prompts: perfect; 96 sessions of 6 patients" in text
+    assert "alpha  fake-turns on ellipses, prompts: perfect; 96 sessions on pictures of 6 patients" in text
     assert "alpha: 3 sessions failed; counted with the worst value." in text
     for words in ("Dice", "AUC", "normalised", "NoC@80", "Monotonicity", "Effort", "User's time", "by a stated model"):
         assert words in text
@@ -61,3 +65,15 @@ def test_no_number_is_cut_off(head: str, width: int) -> None:
     assert text.count("0.400–0.600") == 11
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
+
+
+def test_volumes_are_called_so(volume: Results) -> None:
+    assert " on volumes of " in shown(*renderables(make_report([volume])), width=200)
+
+
+def test_of_one_patient_no_interval_is_promised(make: Any, tmp_path: Path) -> None:
+    lone = make(store=FAKE["make_store"](tmp_path / "store", patients=1))
+    text = shown(*renderables(make_report([lone])), width=200)
+    assert "sessions on pictures of 1 patient\n" in text
+    assert "no intervals, as all are of one patient" in text
+    assert "below them the 95 % interval" not in text
