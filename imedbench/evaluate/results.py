@@ -38,12 +38,13 @@ class Results:
     """What was run on what, as in `run.json`."""
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path | str) -> Self:
         """Opens a results folder.
 
         Raises:
             BadResults: there is none, it is unfinished or damaged, or a newer version wrote it.
         """
+        path = Path(path)
         run = read_run(path)
         if run is None:
             message = f"{printable(path)}: there are no results here; name a folder that `imedbench eval` wrote."

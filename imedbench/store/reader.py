@@ -37,12 +37,13 @@ class Store:
         self._open_targets = lru_cache(OPEN_ARRAYS)(_targets_of)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path | str) -> Self:
         """Opens the store; nothing but its name tag is read yet.
 
         Raises:
             BadStore: there is none, it is unfinished, or a newer version wrote it.
         """
+        path = Path(path)
         attributes = root_attributes(path)
         if not attributes["complete"]:
             message = f"{printable(path)}: this store is unfinished; run the command again that builds it."

@@ -105,3 +105,10 @@ def test_a_guess_comes_back() -> None:
     row = {"shape": [3, 4, 5], "starts": runs.starts.tolist(), "lengths": runs.lengths.tolist(), "target": "liver"}
     np.testing.assert_array_equal(guess_of(row), guess)
     assert not guess_of(row | {"starts": [], "lengths": []}).any()
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    folder = written(tmp_path / "out")
+    assert Results.open(str(folder)).path == folder
+    with pytest.raises(BadResults, match="there are no results here"):
+        Results.open(str(tmp_path))

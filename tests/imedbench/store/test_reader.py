@@ -83,6 +83,11 @@ def test_slice_finds_its_volume_in_another_part(build: Build, records: list[Reco
     np.testing.assert_array_equal(store.original("volume/y0019").voxels, expected)
 
 
+def test_a_path_may_be_text(build: Build, records: list[Record]) -> None:
+    path = build([records]).path
+    assert Store.open(str(path)).path == path
+
+
 def test_name_tag_and_problems(build: Build, records: list[Record]) -> None:
     store = Store.open(build([records]))
     assert (store.info.name, store.info.settings, store.info.version) == ("made", {"seed": 1}, {"imedbench": "0"})
