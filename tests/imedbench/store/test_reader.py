@@ -84,7 +84,7 @@ def test_slice_finds_its_volume_in_another_part(build: Build, records: list[Reco
 
 
 def test_a_path_may_be_text(build: Build, records: list[Record]) -> None:
-    path = build([records]).path
+    path = build([records])
     assert Store.open(str(path)).path == path
 
 
