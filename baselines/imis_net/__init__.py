@@ -1,9 +1,6 @@
 """IMIS-Net, the network that came with IMed-361M, as a model of the catalogue."""
 
-from imedbench.models.base import Card
-
-PUBLISHED = "https://pan.baidu.com/s/1eCuHs3qhd1lyVGqUOdaeFw?pwd=r1pg"
-"""The page where its authors keep IMISNet-B.pth; a browser is needed to fetch it, and no checksum is published."""
+from imedbench.models.base import Card, Weights
 
 CARD = Card(
     name="imis-net",
@@ -13,4 +10,7 @@ CARD = Card(
     dimensions=(2,),
     licence="none stated",
     source="https://github.com/uni-medical/IMIS-Bench",
+    weights=Weights(
+        sha256="", size=0, page="IMISNet-B.pth from https://pan.baidu.com/s/1eCuHs3qhd1lyVGqUOdaeFw?pwd=r1pg"
+    ),
 )

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.imis_net import PUBLISHED
 from baselines.imis_net.checkpoint import load_checkpoint
 from baselines.imis_net.image import encode
 from baselines.imis_net.network import Geometry, ImisNet
@@ -44,10 +43,7 @@ def load(card: Card, checkpoint: Path | None, device: str) -> "ImisModel":
         MissingWeights: there is none, or it does not fit.
     """
     if checkpoint is None:
-        message = (
-            f"{card.name} needs a checkpoint, which its authors publish on a page that only a browser can fetch from: "
-            f"take IMISNet-B.pth from {PUBLISHED} and name that file."
-        )
+        message = f"{card.name} needs a checkpoint; name one."
         raise MissingWeights(message)
     network = ImisNet(GEOMETRY, read_settings("released"))
     load_checkpoint(network, checkpoint, card.name)

@@ -21,9 +21,11 @@ class Weights:
     size: int
     """Bytes; 0 where it is not known."""
     url: str = ""
-    """Empty where the file ships in a package."""
+    """Empty where the file ships in a package, or only a page has it."""
     package: str = ""
     """``package/path/in/it`` where the file ships in a package."""
+    page: str = ""
+    """Where a person finds the file, if a browser is needed to fetch it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,12 @@ def _downloaded(card: Card, weights: Weights) -> Path:
 
 
 def _asked_for(card: Card, weights: Weights) -> Path:
+    if weights.page:
+        message = (
+            f"{card.name} needs a checkpoint, which only a browser can fetch: take {weights.page} "
+            "and name the file with --checkpoint."
+        )
+        raise MissingWeights(message)
     command = f"curl --location --output {card.name}.pth {shlex.quote(weights.url)}"
     message = (
         f"{card.name} needs a checkpoint, of which no checksum is published, so that it is not fetched unasked; "
