@@ -231,9 +231,17 @@ def _versions() -> dict[str, str]:
 def _check_place(out: Path, plan: _Plan) -> None:
     """Refuses a folder that holds another run; nothing in it is touched. One that has no answer yet is none."""
     there = read_run(out)
-    if there is None or there.get("id") == plan.record["id"]:
+    if there is None:
         return
     if there.get("status") == "running" and not any((out / WORK / "pieces").glob("*/*.parquet")):
+        return
+    if there.get("id") == plan.record["id"]:
+        begun, here = there.get("versions", {}).get("imedbench"), plan.record["versions"]["imedbench"]
+        if there.get("status") == "running" and begun != here:
+            message = (
+                f"{printable(out)}: this run was begun by imedbench {begun}, and this is {here}; choose another --out."
+            )
+            raise BadResults(message)
         return
     names = ("protocol_digest", "prompts_digest", "model", "weights_sha256", "data_digest", "subset", "across", "batch")
     other = [name.removesuffix("_digest") for name in names if there.get(name) != plan.record[name]]

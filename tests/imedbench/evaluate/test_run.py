@@ -201,6 +201,21 @@ def _alone(store: Store, out: Path, asked: RunSettings) -> None:
             tasks.run_task(job, tasks.Task(subject.case, chunks))
 
 
+def test_two_versions_do_not_share_a_run(pictures: Store, tmp_path: Path, enlist: Any) -> None:
+    enlist()
+    results = evaluate(pictures.path, tmp_path / "out", settings(), workers=HERE).results
+    told = json.loads((results.path / "run.json").read_text())
+    other = told | {"versions": told["versions"] | {"imedbench": "0.0.1"}}
+    # A finished run stays what it is; one that was begun by another version is not gone on with.
+    (results.path / "run.json").write_text(json.dumps(other))
+    assert evaluate(pictures.path, tmp_path / "out", settings(), workers=HERE).failed == 0
+    (results.path / "run.json").write_text(json.dumps(other | {"status": "running"}))
+    (results.path / tasks.WORK / "pieces" / "ab").mkdir(parents=True)
+    (results.path / tasks.WORK / "pieces" / "ab" / "x.scores.parquet").touch()
+    with pytest.raises(BadResults, match=r"begun by imedbench 0\.0\.1, and this is"):
+        evaluate(pictures.path, tmp_path / "out", settings(), workers=HERE)
+
+
 def test_a_session_that_fails_is_a_row(pictures: Store, tmp_path: Path, enlist: Any) -> None:
     def fussy(grid: Any, prompts: Any, previous: Any) -> Prediction:
         if hasattr(prompts[0], "low"):
