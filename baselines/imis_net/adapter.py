@@ -4,7 +4,7 @@ As the released code's own inference: the image is stretched over the network's 
 the mask, of three, with the highest predicted IoU.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from baselines.imis_net.prompts import Given
 from baselines.imis_net.settings import Resize, read_settings
 from baselines.imis_net.tokens import tokenize
 from baselines.imis_net.vocabulary import sentence
+from baselines.sam.batches import alike
 from baselines.sam.colour import colour
 from baselines.sam.frame import Frame
 from imedbench.errors import MissingWeights
@@ -109,7 +110,8 @@ class ImisSession:
         asked = [self._ask(each, last) for each, last in zip(prompts, earlier, strict=True)]
         described = self._describe([each.text for each in asked if each.text is not None])
         answers: dict[int, Prediction] = {}
-        for members in _batches(asked, _PROMPTS_AT_ONCE["cuda" if self._embedding.is_cuda else "cpu"]):
+        at_once = _PROMPTS_AT_ONCE["cuda" if self._embedding.is_cuda else "cpu"]
+        for members in alike([each.kind for each in asked], at_once):
             answers |= zip(members, self._answer([asked[index] for index in members], described), strict=True)
         return [answers[index] for index in range(len(prompts))]
 
@@ -189,18 +191,12 @@ class _Asked:
     mask: Tensor | None
     """(1, h, w) logits on the decoder's grid."""
 
+    @property
+    def kind(self) -> tuple[int, bool, bool, bool]:
+        """Targets of one kind fit one batch."""
+        return len(self.clicks), self.box is not None, self.text is not None, self.mask is not None
+
 
 def _corners(box: Box) -> tuple[Click, Click]:
     """The first and last pixel inside."""
     return Click(box.low), Click(tuple(high - 1 for high in box.high))
-
-
-def _batches(asked: Sequence[_Asked], most: int) -> Iterator[list[int]]:
-    """Indices of targets whose prompts have the same shape, at most so many at a time."""
-    groups: dict[tuple[int, bool, bool, bool], list[int]] = {}
-    for index, each in enumerate(asked):
-        shape = (len(each.clicks), each.box is not None, each.text is not None, each.mask is not None)
-        groups.setdefault(shape, []).append(index)
-    for members in groups.values():
-        for start in range(0, len(members), most):
-            yield members[start : start + most]
