@@ -1,5 +1,6 @@
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 from imedbench.cli.prompts import app
@@ -9,8 +10,9 @@ from imedbench.prompts.sets import PromptSet, list_sets, load_set
 run = CliRunner().invoke
 
 
-def test_list_names_every_set() -> None:
-    result = run(app, ["list"], env={"COLUMNS": "250"})
+def test_list_names_every_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imedbench.cli.screen.console", Console(width=250))
+    result = run(app, ["list"])
     assert result.exit_code == 0
     for name in list_sets():
         assert f" {name} " in result.output

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 from imedbench.cli.protocols import app
@@ -11,8 +12,9 @@ from imedbench.evaluate.protocol import Protocol, list_protocols, load_protocol
 run = CliRunner().invoke
 
 
-def test_list_names_every_protocol() -> None:
-    result = run(app, ["list"], env={"COLUMNS": "200"})
+def test_list_names_every_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imedbench.cli.screen.console", Console(width=200))
+    result = run(app, ["list"])
     assert result.exit_code == 0
     rows = [line.split() for line in result.output.splitlines()]
     assert [row[0] for row in rows[1:]] == list_protocols()
