@@ -82,7 +82,8 @@ def _set_bits(words: Words) -> tuple[Integers, ...]:
     """The index of every set bit along each axis, the last counted in bits."""
     flat = words.reshape(-1)
     filled = np.flatnonzero(flat)
-    bits = np.flatnonzero(np.unpackbits(flat[filled].view(np.uint8), bitorder="little"))
+    # As bools: numpy finds those several times as fast as bytes.
+    bits = np.flatnonzero(np.unpackbits(flat[filled].view(np.uint8), bitorder="little").view(np.bool_))
     *outer, word = np.unravel_index(filled[bits // _BITS], words.shape)
     return (*outer, word * _BITS + bits % _BITS)
 
@@ -92,10 +93,12 @@ def _codes(inside: Words, before: Words, where: tuple[Integers, ...]) -> NDArray
     *outer, column = where
     shift = (column % _BITS).astype(np.uint64)
     codes = np.zeros(len(column), np.uint8)
+    first = np.ravel_multi_index((*outer, column // _BITS), inside.shape)
+    strides = [stride // inside.itemsize for stride in inside.strides[:-1]]
+    both = before.reshape(-1), inside.reshape(-1)
     for turn, offset in enumerate(product((0, 1), repeat=len(outer))):
-        rows = tuple(index + step for index, step in zip(outer, offset, strict=True))
-        place = np.ravel_multi_index((*rows, column // _BITS), inside.shape)
-        for last, words in enumerate((before, inside)):
-            bit = (words.reshape(-1)[place] >> shift).astype(np.uint8) & 1
+        place = first + sum(step * stride for step, stride in zip(offset, strides, strict=True))
+        for last, words in enumerate(both):
+            bit = (words[place] >> shift).astype(np.uint8) & 1
             codes |= bit << np.uint8(2 * turn + last)
     return codes

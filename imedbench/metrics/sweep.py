@@ -26,8 +26,8 @@ _HALF = 2
 """Of a window's width, its middle aside."""
 _WINDOWS = 8
 """How many windows to each side are looked at."""
-_FAR = 255
-"""In a cell: nothing in its column, or this far."""
+_FAR = 254
+"""In a cell: nothing in its column, or this far. One step more still fits a byte."""
 _CHECK = 6
 """It is asked who is done after so many windows."""
 _AT_ONCE = 1 << 14
@@ -223,8 +223,7 @@ def _along_first_axis(targets: Points, low: Points, high: Points) -> Cells:
     step = np.empty(filled.shape[1:], np.uint8)
     for rows in (filled, filled[::-1]):
         for before, here in pairwise(rows):
-            np.minimum(before, _FAR - 1, out=step)
-            step += 1
+            np.add(before, 1, out=step)
             np.minimum(here, step, out=here)
     return columns
 

@@ -63,12 +63,12 @@ def test_two_big_shapes(benchmark: Any, fastest: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("radius", "times_faster"), [(12, 5), (40, 6)])
+@pytest.mark.parametrize(("radius", "times_faster"), [(12, 5), (40, 9)])
 def test_a_small_object_in_a_large_volume(radius: int, times_faster: float, benchmark: Any, fastest: Any) -> None:
     """As in a session, the truth is prepared once for all turns.
 
     A very small object costs little but reading the volume once to find it, which takes theirs about ten times as long.
-    Measured: 6.7 to 7.6 times as fast for the small one, 7.5 to 10.1 for the other; ten was wanted.
+    Measured on a quiet machine: 6.8 to 7.0 times as fast for the small one, 10.2 to 10.3 for the other.
     """
     truth, guesses = small_in_large(radius)
     spacing = (3.0, 0.7, 0.7)
