@@ -37,9 +37,14 @@ def test_work_in_this_process(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_is_this_processs_business(tmp_path: Path) -> None:
-    with connect(Workers(1), tmp_path) as client:
-        assert client.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
-    assert signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+    # A shell's background job begins deaf, and so would its workers, whatever they are told.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with connect(Workers(1), tmp_path) as client:
+            assert client.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_worker_computes_on_one_thread() -> None:
