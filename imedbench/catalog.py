@@ -1,7 +1,7 @@
 """The catalogue: everything that can be named on the command line or in a protocol, one line each.
 
 An entry is ``module:attribute``: of a model's `Card`, a simulated user's or an imperfection's class, a metric's
-function. Other packages add models under the entry point group ``imedbench.models``.
+function; of a network that can be trained, its subject. Other packages add models under the entry point group ``imedbench.models``.
 """
 
 import importlib
@@ -30,6 +30,12 @@ MODELS = {
     "threshold": "imedbench.models.threshold:THRESHOLD",
     "oracle": "imedbench.models.oracle:ORACLE",
 }
+
+TRAINING = {
+    "imis-net": "baselines.imis_net.training:SUBJECT",
+}
+TRAINER = "baselines.training.run"
+"""The module that trains them."""
 
 SIMULATORS = {
     "click": "imedbench.prompts.click:ClickUser",

@@ -52,10 +52,15 @@ class ImisNet(nn.Module):
 
         No position sees a later one, so what follows the first end of a row does not matter.
         """
+        described: Tensor = self.text_out_dim(self.pool(tokens))
+        return described
+
+    def pool(self, tokens: Tensor) -> Tensor:
+        """The same before the projection: the text encoder's own vectors."""
         states = self.text_model(input_ids=tokens).last_hidden_state
         last = (tokens == END).int().argmax(1)
-        described: Tensor = self.text_out_dim(states[torch.arange(len(tokens), device=tokens.device), last])
-        return described
+        pooled: Tensor = states[torch.arange(len(tokens), device=tokens.device), last]
+        return pooled
 
     def forward(self, embedding: Tensor, places: Tensor, given: Given) -> Decoded:
         """The masks of b targets, on one image or on one each.

@@ -15,7 +15,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = ("demo", "build", "eval", "report", "stats", "view", "export", "models")
+VERBS = ("demo", "build", "eval", "report", "train", "stats", "view", "export", "models")
 GROUPS = ("recipes", "protocols", "prompts")
 
 for verb in VERBS:

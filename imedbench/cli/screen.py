@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -85,6 +85,35 @@ def evaluating() -> "Iterator[Callable[[RunProgress], None]]":
         yield move
 
 
+class TrainingProgress(Protocol):
+    """How far a training run is, as its loop says."""
+
+    stage: str
+    step: int
+    steps: int
+    loss: float
+    samples_per_second: float
+
+
+@contextmanager
+def training() -> "Iterator[Callable[[TrainingProgress], None]]":
+    """A progress bar over steps, with loss and speed; gives the function that moves it."""
+    with _bars() as bars:
+        shown = bars.add_task("Training", total=None, note="")
+        note = ""
+
+        def move(progress: TrainingProgress) -> None:
+            nonlocal note
+            if progress.stage == "validation":
+                bars.update(shown, description="Validating")
+                return
+            if progress.samples_per_second:
+                note = f"loss {progress.loss:.4f}, {progress.samples_per_second:.1f} images/s"
+            bars.update(shown, description="Training", completed=progress.step, total=progress.steps, note=note)
+
+        yield move
+
+
 @contextmanager
 def resumable() -> Iterator[None]:
     """Says on Ctrl-C that nothing is lost."""
@@ -150,6 +179,12 @@ def print_run(summary: "RunSummary", report: "Report", paths: "ReportPaths") -> 
         console.print(shown)
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.results.path))}[/]", soft_wrap=True)
     console.print(f"Report: {escape(str(paths.html))}", soft_wrap=True)
+
+
+def print_trained(weights: Path) -> None:
+    """Where the weights are, and what they are for."""
+    console.print(f"[green]Finished[/] [bold]{escape(str(weights))}[/]", soft_wrap=True)
+    console.print(f"Losses: tensorboard --logdir {escape(str(weights.parent / 'tensorboard'))}", soft_wrap=True)
 
 
 def print_estimate(estimate: "Estimate") -> None:

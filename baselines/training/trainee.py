@@ -1,0 +1,102 @@
+"""What the loop asks of a network that is to be trained: data, a simulated session, losses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from baselines.training.course import Course
+from baselines.training.order import Place
+from imedbench.store import Store
+
+Losses = Mapping[str, Tensor]
+"""Scalars by name, on the device; ``loss`` is what is minimised, the others are for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Where the random choices of a batch come from: not from who makes them, or when."""
+
+    seed: int
+    places: tuple[Place, ...]
+
+    def common(self, number: int) -> np.random.Generator:
+        """For choices that all samples of the step share; ``number`` is that of the round."""
+        return np.random.default_rng([self.seed, self.places[0].step, number])
+
+    def own(self, sample: int, number: int) -> np.random.Generator:
+        """For choices of this sample of the batch."""
+        place = self.places[sample]
+        return np.random.default_rng([self.seed, place.step, number, 1 + place.position])
+
+
+class Samples(Dataset[Any]):
+    """What is learned from: `Place`s in, samples out; read by workers, so without the network."""
+
+    def __len__(self) -> int:
+        """How many there are in an epoch."""
+        raise NotImplementedError
+
+    def __getitem__(self, place: Place) -> Any:
+        """The sample, the same for the same epoch and index.
+
+        Raises:
+            BadStore: what the store holds of the case is damaged; the message names the case.
+        """
+        raise NotImplementedError
+
+    def collate(self, samples: Sequence[Any]) -> Any:
+        """A batch: tensors in tuples or dataclasses, moved to the device by the loop."""
+        raise NotImplementedError
+
+
+class Trainee(Protocol):
+    """A network, how its user is simulated, and what it is judged by."""
+
+    network: nn.Module
+    """What is trained and kept; parameters that do not require a gradient stay as they are."""
+    rounds: int
+    """Rounds of a session, the first included."""
+
+    def samples(self, stores: Sequence[Store]) -> Samples:
+        """The training data.
+
+        Raises:
+            BadStore: a store has nothing to learn from.
+        """
+        ...
+
+    def begin(self, batch: Any, chance: Chance) -> Any:
+        """What a session keeps between its rounds; images are encoded here, once."""
+        ...
+
+    def round(self, state: Any, number: int) -> Losses:
+        """One round, from 0: prompts, answers, losses; changes ``state`` for the next. Called with gradients on."""
+        ...
+
+
+class Subject(Protocol):
+    """How a name on the command line becomes a trainee."""
+
+    name: str
+    """Of the catalogue's model that the weights are for."""
+    package: str
+    """Whose folder ``configs`` holds its courses."""
+    course: type[Course]
+
+    def trainee(self, course: Any, checkpoint: Path | None, folder: Path) -> Trainee:
+        """A network to train, on the CPU: from its course's own start, or from a checkpoint.
+
+        Args:
+            course: of the type that this subject names.
+            checkpoint: weights to begin with.
+            folder: where it may keep what it computes once, such as features.
+
+        Raises:
+            MissingWeights: weights that it begins with are not here.
+        """
+        ...

@@ -1,0 +1,52 @@
+"""Validation on the way: the weights as a user would get them, evaluated as `imedbench eval` does."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from baselines.training.course import Validation
+from imedbench.evaluate.data import Subset
+from imedbench.evaluate.results import Results
+from imedbench.evaluate.run import RunSettings, evaluate
+from imedbench.metrics.summary import summarise
+from imedbench.workers import Workers
+
+
+def validate(
+    model: str, weights: Path, settings: Validation, *, stores: Sequence[Path], out: Path, device: str
+) -> dict[str, dict[str, float]]:
+    """Mean Dice after the last turn of each arm of the protocol, by store.
+
+    Args:
+        model: name in the catalogue.
+        weights: of this model.
+        settings: protocol, prompts and cases.
+        stores: what is evaluated on.
+        out: where the results of each store go; what was there is removed.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ImedbenchError: as `imedbench.evaluate.run.evaluate`.
+    """
+    scores = {}
+    shutil.rmtree(out, ignore_errors=True)
+    for store in stores:
+        run = RunSettings(
+            model,
+            settings.protocol,
+            settings.prompts,
+            checkpoint=str(weights),
+            subset=Subset(settings.split, "auto", (), settings.limit),
+        )
+        # A process of its own: it computes on one thread, and leaves the loop's alone.
+        summary = evaluate(store, out / store.stem, run, workers=Workers(1, device=device))
+        scores[store.stem] = final_dice(summary.results)
+    return scores
+
+
+def final_dice(results: Results) -> dict[str, float]:
+    """Mean Dice of the last turns of each arm's sessions, by arm."""
+    import pyarrow.compute as pc
+
+    dice = results.scores.filter(pc.field("metric") == "dice")
+    return {each.key[0]: each.mean for each in summarise(dice)}
