@@ -1,7 +1,8 @@
 """The catalogue: everything that can be named on the command line or in a protocol, one line each.
 
 An entry is ``module:attribute``: of a model's `Card`, a simulated user's or an imperfection's class, a metric's
-function; of a network that can be trained, its subject. Other packages add models under the entry point group ``imedbench.models``.
+function; of a network that can be trained, its subject. Other packages add models under the entry point group
+``imedbench.models``.
 """
 
 import importlib

@@ -22,7 +22,7 @@ def save_weights(network: nn.Module, path: Path, facts: Mapping[str, str], kind:
         facts: kept in the file's header.
         kind: half precision, say.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {}
     for name, value in network.state_dict().items():
@@ -30,7 +30,7 @@ def save_weights(network: nn.Module, path: Path, facts: Mapping[str, str], kind:
         state[name] = plain.to(kind) if kind is not None and plain.is_floating_point() else plain.clone()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
-    save_file(state, unfinished, metadata=dict(facts))
+    unfinished.write_bytes(save(state, metadata=dict(facts)))
     unfinished.replace(path)
 
 

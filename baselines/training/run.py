@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -77,10 +78,11 @@ class Plan:
 
 def train(
     plan: Plan, hardware: Hardware | None = None, *, progress: Callable[[Progress], None] = lambda _: None
-) -> Path:
+) -> Path | None:
     """Trains, or goes on with a run that was begun; returns the file of the finished weights.
 
-    With several devices each process calls this; `lightning_fabric` starts those of this machine.
+    With several devices each process calls this, and all but the first return None; `lightning_fabric` starts those of
+    this machine by repeating the command.
 
     Raises:
         BadStore: the data cannot be used; or a sample cannot be read: the message names its case.
@@ -97,9 +99,11 @@ def train(
         strategy="ddp" if hardware.devices * hardware.nodes > 1 else "auto",
         precision=plan.course.loop.precision,
     )
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric.launch()
     if fabric.global_rank:
-        return _carry_out(plan, fabric, progress)
+        _carry_out(plan, fabric, progress)
+        return None
     with alone(plan.out, WORK, "training"):
         return _carry_out(plan, fabric, progress)
 

@@ -99,11 +99,14 @@ class TrainingProgress(Protocol):
 def training() -> "Iterator[Callable[[TrainingProgress], None]]":
     """A progress bar over steps, with loss and speed; gives the function that moves it."""
     with _bars() as bars:
-        shown = bars.add_task("Training", total=None, note="")
+        shown: TaskID | None = None
         note = ""
 
         def move(progress: TrainingProgress) -> None:
-            nonlocal note
+            nonlocal note, shown
+            if shown is None:
+                # Not before: of several processes one has something to show.
+                shown = bars.add_task("Training", total=None, note="")
             if progress.stage == "validation":
                 bars.update(shown, description="Validating")
                 return

@@ -41,4 +41,5 @@ def train(
     plan = trainer.Plan(subject, course, tuple(data), out, checkpoint)
     with resumable(), training() as progress:
         weights = trainer.train(plan, trainer.Hardware(device, devices, nodes), progress=progress)
-    print_trained(weights)
+    if weights is not None:
+        print_trained(weights)
