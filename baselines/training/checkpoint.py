@@ -42,7 +42,7 @@ def newest_checkpoint(folder: Path) -> dict[str, Any] | None:
     for path in found:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError):
+        except (pickle.UnpicklingError, EOFError, KeyError, TypeError, RuntimeError, ValueError):
             continue
         return state
     if found:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -20,9 +21,6 @@ from baselines.training.reading import Read
 from baselines.training.schedule import factor
 from baselines.training.trainee import Chance, Losses, Trainee
 from imedbench.errors import BadResults
-
-HASTE = 1_000_003
-"""Keeps the seeds of the steps' own random numbers (dropout) of different runs apart."""
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +100,6 @@ class Trainer:
     def learn(self, reads: Iterator[Read], window: Window) -> None:
         """One step."""
         loop = self._course.loop
-        torch.manual_seed(loop.seed * HASTE + self.step * self._fabric.world_size + self._fabric.global_rank)
         rate = self._course.optimiser.rate * factor(self._course.schedule, self.step, loop.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -110,6 +107,7 @@ class Trainer:
         for part in range(loop.accumulate):
             read = next(reads)
             window.samples += len(read.places)
+            torch.manual_seed(_seed(loop.seed, read))
             with self._fabric.autocast():
                 session = self.trainee.begin(read.batch, Chance(loop.seed, read.places))
             for number in range(self.trainee.rounds):
@@ -195,6 +193,12 @@ class Listener:
     log: Callable[[Trainer, dict[str, float], float], None]
     keep: Callable[[Trainer], None]
     validate: Callable[[Trainer], None]
+
+
+def _seed(seed: int, read: Read) -> int:
+    """For what torch draws in a batch, such as dropout: the same on whatever device it is met."""
+    first = read.places[0]
+    return int(np.random.SeedSequence([seed, first.step, first.position]).generate_state(1)[0])
 
 
 def _check(values: dict[str, float], step: int, course: Course) -> None:

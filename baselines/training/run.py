@@ -223,7 +223,8 @@ def _record(plan: Plan, trainee: Trainee, stores: Sequence[Store], *, devices: i
     loop = plan.course.loop
     decisive = {
         "model": plan.subject.name,
-        "course": plan.course.model_dump(mode="json"),
+        # Who reads the samples does not matter.
+        "course": plan.course.model_dump(mode="json", exclude={"loop": {"workers"}}),
         "data": [{"name": store.info.name, "digest": digest_of(store)} for store in stores],
         "start": "" if plan.checkpoint is None else sha256(plan.checkpoint),
         "images_a_step": loop.batch * loop.accumulate * devices,
