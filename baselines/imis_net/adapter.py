@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.imis_net.checkpoint import load_checkpoint
+from baselines.imis_net.course import FACT, Network
 from baselines.imis_net.image import encode
 from baselines.imis_net.network import Geometry, ImisNet
 from baselines.imis_net.prompts import Given
@@ -26,6 +27,7 @@ from baselines.sam.colour import colour
 from baselines.sam.frame import Frame
 from imedbench.errors import MissingWeights
 from imedbench.models.base import Card
+from imedbench.models.checkpoint import read_facts
 from imedbench.models.checks import check_dimension, check_prompts
 from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt, Text
 
@@ -38,7 +40,9 @@ _DEVIATION = (58.395, 57.12, 57.375)
 
 
 def load(card: Card, checkpoint: Path | None, device: str) -> "ImisModel":
-    """The model of this card with the weights in ``checkpoint``, fed as the released code feeds it.
+    """The model of this card with the weights in ``checkpoint``.
+
+    Weights that `imedbench train` wrote say how they are to be fed; all others are fed as the released code does it.
 
     Raises:
         MissingWeights: there is none, or it does not fit.
@@ -46,7 +50,12 @@ def load(card: Card, checkpoint: Path | None, device: str) -> "ImisModel":
     if checkpoint is None:
         message = f"{card.name} needs a checkpoint; name one."
         raise MissingWeights(message)
-    network = ImisNet(GEOMETRY, read_settings("released"))
+    described = read_facts(checkpoint).get(FACT)
+    if described is None:
+        network = ImisNet(GEOMETRY, read_settings("released"))
+    else:
+        trained = Network.model_validate_json(described)
+        network = ImisNet(trained.geometry, trained.settings)
     load_checkpoint(network, checkpoint, card.name)
     return ImisModel(card, network.eval().requires_grad_(False).to(device))  # noqa: FBT003 - torch's own signature
 

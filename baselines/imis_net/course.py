@@ -29,6 +29,10 @@ class Network(Strict):
         return Geometry(self.width, self.image, self.text)
 
 
+FACT = "imis_net"
+"""Where the header of trained weights has the `Network` they are for, as JSON."""
+
+
 class Data(Strict):
     """What a sample is."""
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.imis_net.adapter import normalise
-from baselines.imis_net.course import ImisCourse
+from baselines.imis_net.course import FACT, ImisCourse
 from baselines.imis_net.prompts import Given
 from baselines.imis_net.start import start
 from baselines.imis_net.tokens import tokenize
@@ -142,6 +142,7 @@ class ImisTrainee:
         """
         self.network = start(course.network, checkpoint, NAME)
         self.rounds = 1 + course.session.corrections
+        self.facts = {FACT: course.network.model_dump_json()}
         self._course, self._loss = course, course.objective.loss
         self._cache = None
         if course.data.variants:

@@ -173,7 +173,7 @@ class _Record:
         course, out = self.plan.course, self.plan.out
         self.progress(Progress("validation", trainer.step, course.loop.steps, float("nan"), 0.0))
         weights = out / WORK / "validated.safetensors"
-        _export(trainer, weights, {"step": str(trainer.step)})
+        _export(trainer, weights, {})
         scores = validate(
             self.plan.subject.name,
             weights,
@@ -197,6 +197,7 @@ class _Record:
 
 def _export(trainer: Trainer, path: Path, facts: dict[str, str]) -> None:
     """The weights that count: their running average where there is one."""
+    facts = {**trainer.trainee.facts, "steps": str(trainer.step), "imedbench": __version__, **facts}
     if trainer.average is None:
         save_weights(trainer.network, path, facts)
         return
@@ -257,8 +258,7 @@ def _begin(plan: Plan, run: dict[str, Any]) -> None:
 
 
 def _finish(plan: Plan, trainer: Trainer, run: dict[str, Any]) -> None:
-    facts = {"model": plan.subject.name, "run": run["id"], "steps": str(trainer.step), "imedbench": __version__}
-    _export(trainer, plan.out / WEIGHTS, facts)
+    _export(trainer, plan.out / WEIGHTS, {"run": run["id"]})
     run |= {"finished": _now(), "sha256": sha256(plan.out / WEIGHTS)}
     write_json(plan.out / RUN, run)
     write_card(plan.out / CARD, run, read_validation(plan.out))

@@ -61,6 +61,8 @@ class Trainee(Protocol):
     """What is trained and kept; parameters that do not require a gradient stay as they are."""
     rounds: int
     """Rounds of a session, the first included."""
+    facts: Mapping[str, str]
+    """Kept in the header of the weights: what the model's loader must know besides them."""
 
     def samples(self, stores: Sequence[Store]) -> Samples:
         """The training data.

@@ -39,6 +39,20 @@ def read_checkpoint(path: Path, name: str) -> dict[str, "Tensor"]:
     return dict(found)
 
 
+def read_facts(path: Path) -> dict[str, str]:
+    """What the header of a ``.safetensors`` file says besides names and shapes; nothing for other files."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError:
+        # Reading its tensors says what is wrong.
+        return {}
+
+
 def fill(module: "Module", state: Mapping[str, "Tensor"], path: Path, name: str) -> None:
     """Loads every tensor of a module, and no other.
 

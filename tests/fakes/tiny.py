@@ -50,6 +50,7 @@ class TinyTrainee:
 
     def __init__(self, die: int = -1, poison: int = -1) -> None:
         self.network = Tiny()
+        self.facts = {"tiny": "yes"}
         self._die, self._poison, self._loss = die, poison, MaskLoss()
 
     def samples(self, stores: Any) -> TinySamples:
