@@ -1,5 +1,6 @@
 """IMIS-lite: what is trained and shipped, from the encoder's features and prompts to masks with predicted IoU."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional
 from baselines.imis_lite.encoder import SIDE, Features
 from baselines.imis_lite.image import FINE, MIDDLE, WIDTH, Neck
 from baselines.imis_lite.prompts import GRID, LAST, Prompts
+from baselines.imis_lite.swift import transform
 from baselines.imis_lite.transformer import Norm, Transformer
 
 MASKS = 4
@@ -92,7 +94,8 @@ class ImisLite(nn.Module):
         tokens = torch.cat([self.outputs.weight.expand(count, -1, -1), given], 1)
         padding = functional.pad((prompts.kinds < 0).float(), (1 + MASKS, 0)) * -_FORBIDDEN
         image = self._with_masks(maps.tokens, prompts)
-        tokens, image = self.transformer(tokens, image, maps.grid.to(image.dtype), padding[:, None, None])
+        run = self.transformer if torch.is_grad_enabled() else partial(transform, self.transformer)
+        tokens, image = run(tokens, image, grid=maps.grid.to(image.dtype), penalty=padding[:, None, None])
         logits = self._draw(maps, image, prompts, self._kernels(tokens))
         return Answers(logits, self._judge(tokens, logits))
 
@@ -106,7 +109,8 @@ class ImisLite(nn.Module):
         count = len(prompts.points)
         blank = tokens + self.no_mask
         if not prompts.masked.any():
-            return blank.to(_precision(blank)).expand(count, -1, -1)
+            blank = blank.to(_precision(blank))
+            return blank if not torch.is_grad_enabled() else blank.expand(count, -1, -1)
         given = self.mask_tokens(prompts.softened()[:, None]).flatten(2).mT
         blank = blank.to(given.dtype)
         return torch.addcmul(blank, given - self.no_mask.to(given.dtype), prompts.masked.to(given.dtype)[:, None, None])
