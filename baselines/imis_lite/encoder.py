@@ -32,7 +32,7 @@ class Features(NamedTuple):
         return type(self)(*(each.float() for each in self))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode(encoder: Any, pixels: Tensor, filled: Sequence[int] = (SIDE, SIDE), *, brief: bool = False) -> Features:
     """The features of images.
 
