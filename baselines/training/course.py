@@ -29,6 +29,13 @@ class Optimiser(Strict):
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = Field(default=0.0, ge=0)
     """Norm that the gradient of all weights together is cut to; 0 for none."""
+    factors: Mapping[str, float] = {}
+    """What the learning rate is multiplied by, for weights whose names begin so; the longest beginning counts."""
+
+    def factor(self, name: str) -> float:
+        """What the learning rate of this weight is multiplied by."""
+        begin = max((each for each in self.factors if name.startswith(each)), key=len, default="")
+        return self.factors.get(begin, 1.0)
 
 
 class Schedule(Strict):

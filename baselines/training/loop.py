@@ -65,11 +65,12 @@ class Trainer:
         fabric.to_device(self.network)
         if course.loop.compile:
             self.network.compile()
-        self._weights = list(trained(self.network).values())
-        if not self._weights:
+        weights = trained(self.network)
+        self._weights = list(weights.values())
+        if not weights:
             message = "no parameter of the network is to be trained"
             raise ValueError(message)
-        self.optimiser: Any = fabric.setup_optimizers(_optimiser(self._weights, course.optimiser))
+        self.optimiser: Any = fabric.setup_optimizers(_optimiser(weights, course.optimiser))
         self.average = Average(self.network, course.loop.average) if course.loop.average else None
         self.step = 0
 
@@ -102,7 +103,7 @@ class Trainer:
         loop = self._course.loop
         rate = self._course.optimiser.rate * factor(self._course.schedule, self.step, loop.steps)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.network.train()
         for part in range(loop.accumulate):
             read = next(reads)
@@ -110,21 +111,25 @@ class Trainer:
             torch.manual_seed(_seed(loop.seed, read))
             with self._fabric.autocast():
                 session = self.trainee.begin(read.batch, Chance(loop.seed, read.places))
-            for number in range(self.trainee.rounds):
+            rounds = self.trainee.rounds(session)
+            for number in range(rounds):
                 with self._fabric.autocast():
                     losses = self.trainee.round(session, number)
                 self._fabric.backward(losses["loss"] / loop.accumulate)
                 window.add(losses)
-                if self._is_due(part, number):
+                last = number == rounds - 1
+                if last:
+                    self.trainee.end(session)
+                if self._is_due(part, first=number == 0, last=last):
                     window.add({"gradient": self._update()})
         self.step += 1
 
-    def _is_due(self, part: int, number: int) -> bool:
+    def _is_due(self, part: int, *, first: bool, last: bool) -> bool:
         """Whether weights change after this round."""
         when = self._course.loop.update
-        if when == "each" or (when == "first-and-end" and number == 0):
+        if when == "each" or (when == "first-and-end" and first):
             return True
-        return part == self._course.loop.accumulate - 1 and number == self.trainee.rounds - 1
+        return last and part == self._course.loop.accumulate - 1
 
     def _update(self) -> Tensor:
         """Averages gradients over devices and changes the weights; returns the norm of the gradient."""
@@ -211,13 +216,16 @@ def _check(values: dict[str, float], step: int, course: Course) -> None:
     raise BadResults(message)
 
 
-def _optimiser(weights: list[torch.nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:
+def _optimiser(weights: dict[str, torch.nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for name, weight in weights.items():
+        groups.setdefault(settings.factor(name), []).append(weight)
     kind: Any = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.name]
     optimiser: torch.optim.Optimizer = kind(
-        weights,
+        [{"params": members, "factor": factor} for factor, members in groups.items()],
         lr=settings.rate,
         betas=settings.betas,
         weight_decay=settings.weight_decay,
-        fused=weights[0].is_cuda,
+        fused=next(iter(weights.values())).is_cuda,
     )
     return optimiser

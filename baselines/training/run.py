@@ -162,7 +162,8 @@ class _Record:
     progress: Callable[[Progress], None]
 
     def log(self, trainer: Trainer, values: dict[str, float], speed: float) -> None:
-        rate = trainer.optimiser.param_groups[0]["lr"]
+        group = trainer.optimiser.param_groups[0]
+        rate = group["lr"] / group["factor"]
         self.curve.write(trainer.step, {**values, "rate": rate}, {"samples_per_second": speed})
         self.progress(Progress("training", trainer.step, self.plan.course.loop.steps, values["loss"], speed))
 

@@ -59,8 +59,6 @@ class Trainee(Protocol):
 
     network: nn.Module
     """What is trained and kept; parameters that do not require a gradient stay as they are."""
-    rounds: int
-    """Rounds of a session, the first included."""
     facts: Mapping[str, str]
     """Kept in the header of the weights: what the model's loader must know besides them."""
 
@@ -76,8 +74,20 @@ class Trainee(Protocol):
         """What a session keeps between its rounds; images are encoded here, once."""
         ...
 
+    def rounds(self, state: Any) -> int:
+        """Rounds of the session, the first included; the same on all devices."""
+        ...
+
     def round(self, state: Any, number: int) -> Losses:
         """One round, from 0: prompts, answers, losses; changes ``state`` for the next. Called with gradients on."""
+        ...
+
+    def end(self, state: Any) -> None:
+        """After the last round's gradients: takes those of what the rounds shared further back, to the weights.
+
+        A network that makes something of an image once, with weights that learn, gives its rounds detached copies of it
+        and sends the sum of their gradients on from here.
+        """
         ...
 
 
@@ -89,6 +99,8 @@ class Subject(Protocol):
     package: str
     """Whose folder ``configs`` holds its courses."""
     course: type[Course]
+    default: str
+    """The course of a run that names none."""
 
     def trainee(self, course: Any, checkpoint: Path | None, folder: Path) -> Trainee:
         """A network to train, on the CPU: from its course's own start, or from a checkpoint.

@@ -12,7 +12,9 @@ from imedbench.cli.options import Device
 def train(
     model: Annotated[str, typer.Argument(help="What is trained: a network of the catalogue.")],
     data: Annotated[list[Path] | None, typer.Option(help="A store to learn from; repeat for several.")] = None,
-    config: Annotated[str, typer.Option(help="Its course: a name, or a TOML file.")] = "paper",
+    config: Annotated[
+        str, typer.Option(help="Its course: a name, or a TOML file.", show_default="the network's own")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/MODEL-CONFIG")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights to begin with.")] = None,
     device: Device = "auto",
@@ -30,6 +32,7 @@ def train(
 
     subject: Any = catalog.resolve("network that can be trained", catalog.TRAINING, model)
     courses, trainer = import_module("baselines.training.course"), import_module(catalog.TRAINER)
+    config = config or subject.default
     course = courses.read_course(subject.course, subject.package, config)
     if show:
         print(courses.as_toml(course), end="")

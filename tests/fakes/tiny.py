@@ -46,8 +46,6 @@ class TinySamples(Samples):
 
 
 class TinyTrainee:
-    rounds = 3
-
     def __init__(self, die: int = -1, poison: int = -1) -> None:
         self.network = Tiny()
         self.facts = {"tiny": "yes"}
@@ -67,6 +65,12 @@ class TinyTrainee:
             "poisoned": step == self._poison,
         }
 
+    def rounds(self, state: Any) -> int:
+        return 3
+
+    def end(self, state: Any) -> None:
+        state["ended"] = True
+
     def round(self, state: dict[str, Any], number: int) -> dict[str, torch.Tensor]:
         logits = self.network.body(state["seen"])[:, 0]
         if number == 0:
@@ -79,6 +83,7 @@ class TinyTrainee:
 class TinySubject:
     name = "tiny"
     package = ""
+    default = ""
     course = Course
 
     def __init__(self, die: int = -1, poison: int = -1) -> None:

@@ -67,7 +67,7 @@ def begun(pictures: Path, wanted: ImisCourse, tmp_path: Path, step: int = 0) -> 
 def test_a_session(pictures: Path, tmp_path: Path) -> None:
     """Every round answers every mask; each but the last leaves clicks on what is wrong."""
     trainee, state = begun(pictures, course(session={"corrections": 3}), tmp_path)
-    assert trainee.rounds == 4
+    assert trainee.rounds(state) == 4
     assert [side.truth.shape for side in state.sides.values()] == [(4, 64, 64)] * 2
     for number in range(4):
         losses = trainee.round(state, number)
@@ -123,8 +123,9 @@ def test_gradients_reach_what_learns_and_nothing_else(pictures: Path, tmp_path: 
     trainee, state = begun(pictures, course(), tmp_path)
     for step in range(12):
         state.chance = Chance(0, (Place(step, 0, 0, 0),))
-        for number in range(trainee.rounds):
+        for number in range(trainee.rounds(state)):
             trainee.round(state, number)["loss"].backward()
+    trainee.end(state)
     without = {
         name for name, weight in trainee.network.named_parameters() if weight.requires_grad and weight.grad is None
     }
@@ -145,7 +146,7 @@ def test_features_are_computed_once(pictures: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(trainee.network.image_encoder, "body", never)
     read = first_batch(trainee, pictures)
     known = trainee.begin(read.batch, Chance(0, read.places))
-    assert torch.equal(known.body, fresh.body)
+    assert torch.equal(known.embedding, fresh.embedding)
     # The third epoch sees what the first saw.
     samples = trainee.samples([Store.open(pictures)])
     assert samples[Place(0, 0, 0, 1)][0] == samples[Place(9, 0, 2, 1)][0] != samples[Place(9, 0, 1, 1)][0]

@@ -21,12 +21,17 @@ def fabric() -> Fabric:
 class Line:
     """y = w x, one weight: updates can be counted by hand."""
 
-    rounds = 3
+    def rounds(self, state: Any) -> int:
+        return 3
+
+    def end(self, state: Any) -> None:
+        self.ends.append(len(self.seen))
 
     def __init__(self) -> None:
         self.network = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.network.weight)
         self.seen: list[float] = []
+        self.ends: list[int] = []
 
     def begin(self, batch: Any, chance: Any) -> Any:
         return batch
@@ -53,6 +58,7 @@ def test_when_weights_change(tiny: dict[str, Any], fabric: Fabric, update: str, 
     seen = trainer.trainee.seen  # type: ignore[attr-defined]
     assert [len(set(seen[: i + 1])) for i in range(3)] == distinct
     assert trainer.step == 1
+    assert trainer.trainee.ends == [3]  # type: ignore[attr-defined]
 
 
 def test_accumulated_batches_make_one_update(tiny: dict[str, Any], fabric: Fabric) -> None:
@@ -75,7 +81,7 @@ def test_the_window_averages_rounds(tiny: dict[str, Any], fabric: Fabric) -> Non
 
 
 def test_a_network_that_cannot_learn_is_refused(tiny: dict[str, Any], fabric: Fabric) -> None:
-    trainee: Any = SimpleNamespace(network=nn.Linear(1, 1).requires_grad_(False), rounds=1)
+    trainee: Any = SimpleNamespace(network=nn.Linear(1, 1).requires_grad_(False))
     with pytest.raises(ValueError, match="no parameter"):
         Trainer(fabric, trainee, tiny["course"]())
 
@@ -85,3 +91,13 @@ def test_what_nothing_reached_has_a_gradient_of_zero(fabric: Fabric) -> None:
     average_gradients(fabric, [weight])
     assert weight.grad is not None
     assert weight.grad.tolist() == [0, 0]
+
+
+def test_some_weights_learn_slower(tiny: dict[str, Any], fabric: Fabric) -> None:
+    wanted = tiny["course"]()
+    slow = wanted.model_copy(
+        update={"optimiser": wanted.optimiser.model_copy(update={"factors": {"wei": 0.5, "w": 2.0}})}
+    )
+    trainer = Trainer(fabric, Line(), slow)  # type: ignore[arg-type]
+    trainer.learn(reads(1), Window())
+    assert trainer.optimiser.param_groups[0]["lr"] == pytest.approx(0.005)
