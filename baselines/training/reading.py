@@ -30,7 +30,7 @@ def batches(samples: Samples, order: Order, *, workers: int, device: torch.devic
         collate_fn=_Collate(samples),
         num_workers=workers,
         pin_memory=device.type == "cuda",
-        multiprocessing_context="forkserver" if workers else None,
+        multiprocessing_context="spawn" if workers else None,
     )
     for read in loader:
         if isinstance(read, ImedbenchError):

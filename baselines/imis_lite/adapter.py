@@ -1,0 +1,177 @@
+"""IMIS-lite as a model of imedbench: one 2-D image, clicks, boxes and an earlier mask; sessions can generate masks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.imis_lite.encoder import SIDE, encode
+from baselines.imis_lite.network import MASKS, ImisLite
+from baselines.imis_lite.prompts import GRID, Prompts
+from baselines.sam.batches import alike
+from baselines.sam.colour import colour
+from baselines.sam.frame import Frame
+from baselines.sam.network import lite_medsam
+from imedbench.errors import MissingWeights
+from imedbench.models.base import Candidates, Card
+from imedbench.models.checkpoint import fill, read_checkpoint
+from imedbench.models.checks import check_dimension, check_prompts
+from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt
+
+# More leave the cache and take longer each.
+_PROMPTS_AT_ONCE = {"cpu": 8, "cuda": 256}
+
+
+def load(card: Card, checkpoint: Path | None, device: str) -> "LiteModel":
+    """The model of this card with the weights in ``checkpoint``.
+
+    Raises:
+        MissingWeights: there are none, or they do not fit.
+    """
+    if checkpoint is None:
+        message = f"{card.name} needs a checkpoint; name one."
+        raise MissingWeights(message)
+    network = ImisLite()
+    state = {name: value.float() for name, value in read_checkpoint(checkpoint, card.name).items()}
+    fill(network, state, checkpoint, card.name)
+    network.eval().requires_grad_(False).to(device)  # noqa: FBT003 - torch's own signature
+    return LiteModel(card, lite_medsam().image_encoder.to(device), network)
+
+
+class LiteModel:
+    """LiteMedSAM's image encoder with our decoder."""
+
+    def __init__(self, card: Card, encoder: Any, network: ImisLite) -> None:
+        """Takes parts that are ready for inference, on one device."""
+        self.card = card
+        self._encoder, self._network = encoder, network
+
+    def start(self, image: Image) -> "LiteSession":
+        """Encodes a 2-D uint8 image of one to three channels.
+
+        Raises:
+            ValueError: the image is not that.
+        """
+        check_dimension(self.card, image)
+        return LiteSession(self.card, self._encoder, self._network, pixels=colour(image, self.card.name))
+
+
+class LiteSession:
+    """One encoded image."""
+
+    def __init__(self, card: Card, encoder: Any, network: ImisLite, *, pixels: NDArray[np.uint8]) -> None:
+        """Encodes an (h, w, 3) image."""
+        self._card, self._network = card, network
+        self._device = network.places.device
+        self._frame = Frame((pixels.shape[0], pixels.shape[1]), SIDE, GRID, "lite")
+        height, width = self._frame.filled
+        square = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+        square[0, :height, :width] = self._frame.fit(pixels)
+        with torch.inference_mode():
+            features = encode(
+                encoder,
+                torch.from_numpy(square).to(self._device),
+                (height, width),
+                brief=self._device.type == "cuda",
+            )
+            self._maps = network.see(features)
+
+    def predict(self, prompts: Sequence[Prompt], previous: Prediction | None = None) -> Prediction:
+        """The mask for all prompts of one target together; a `MaskPrompt` among them goes before ``previous``."""
+        return self.predict_many([prompts], [previous])[0]
+
+    @torch.inference_mode()
+    def predict_many(
+        self, prompts: Sequence[Sequence[Prompt]], previous: Sequence[Prediction | None] | None = None
+    ) -> list[Prediction]:
+        """`predict` for many targets on the same image, as few batches as their numbers of points allow.
+
+        Raises:
+            ValueError: a target has two boxes, or a prompt of a kind that its card does not have.
+        """
+        earlier = previous if previous is not None else [None] * len(prompts)
+        asked = [self._ask(each, last) for each, last in zip(prompts, earlier, strict=True)]
+        predictions: dict[int, Prediction] = {}
+        for batch in alike([each.kind for each in asked], self._at_once):
+            answers = self._network.decode(self._maps, self._given([asked[index] for index in batch]))
+            coarse, scores = answers.logits[:, 0], answers.scores[:, 0].cpu().tolist()
+            full = self._frame.enlarge(coarse).cpu().numpy()
+            predictions |= zip(batch, map(Prediction, full, scores, coarse), strict=True)
+        return [predictions[index] for index in range(len(prompts))]
+
+    @torch.inference_mode()
+    def propose(self, prompts: Sequence[Click | Box], least_score: float) -> Candidates:
+        """All masks of each lone prompt whose predicted IoU is above ``least_score``.
+
+        A click is answered by four masks, the user's and what else it may mean; a box by one.
+        """
+        logits: list[Tensor] = [self._maps.tokens.new_zeros(0, GRID, GRID)]
+        scores: list[Tensor] = [self._maps.tokens.new_zeros(0)]
+        owners: list[Tensor] = [torch.zeros(0, dtype=torch.int64, device=self._device)]
+        for kind, outputs in ((Click, MASKS), (Box, 1)):
+            members = [index for index, prompt in enumerate(prompts) if isinstance(prompt, kind)]
+            for start in range(0, len(members), self._at_once):
+                batch = members[start : start + self._at_once]
+                answers = self._network.decode(self._maps, self._given([self._ask([prompts[i]], None) for i in batch]))
+                found = answers.scores[:, :outputs]
+                passed = found > least_score
+                logits.append(answers.logits[:, :outputs][passed])
+                scores.append(found[passed])
+                owners.append(torch.tensor(batch, device=self._device)[:, None].expand_as(found)[passed])
+        return Candidates(torch.cat(logits), torch.cat(scores), torch.cat(owners))
+
+    @torch.inference_mode()
+    def enlarge(self, logits: Tensor) -> Tensor:
+        """(k, 128, 128) on the decoder's grid to (k, height, width) on the image's, both logits."""
+        return self._frame.enlarge(logits)
+
+    @property
+    def _at_once(self) -> int:
+        return _PROMPTS_AT_ONCE[self._device.type]
+
+    def _ask(self, prompts: Sequence[Prompt], previous: Prediction | None) -> "_Asked":
+        check_prompts(self._card, prompts)
+        boxes = [prompt for prompt in prompts if isinstance(prompt, Box)]
+        if len(boxes) > 1:
+            message = f"{self._card.name} takes one box a target, not {len(boxes)}"
+            raise ValueError(message)
+        masks = [prompt.logits for prompt in prompts if isinstance(prompt, MaskPrompt)]
+        last: Tensor | None = previous.memory if previous is not None else None
+        return _Asked(
+            tuple(prompt for prompt in prompts if isinstance(prompt, Click)),
+            boxes[0] if boxes else None,
+            self._frame.shrink(masks[-1])[0].to(self._device) if masks else last,
+        )
+
+    def _given(self, asked: Sequence["_Asked"]) -> Prompts:
+        """The prompts of targets that are alike, as the network wants them."""
+        first = asked[0]
+        clicks = boxes = masks = None
+        if first.clicks:
+            places, inside = self._frame.points([each.clicks for each in asked])
+            clicks = places.float().to(self._device), inside.to(self._device)
+        if first.box is not None:
+            boxes = self._frame.boxes([each.box for each in asked if each.box]).float().to(self._device)
+        if first.mask is not None:
+            masks = torch.stack([each.mask for each in asked if each.mask is not None])
+        return Prompts.of(clicks, boxes, masks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """The prompts of one target, sorted by kind."""
+
+    clicks: tuple[Click, ...]
+    box: Box | None
+    mask: Tensor | None
+    """(128, 128) logits on the decoder's grid."""
+
+    @property
+    def kind(self) -> tuple[int, bool, bool]:
+        """Targets of one kind fit one batch without padding."""
+        return len(self.clicks), self.box is not None, self.mask is not None
