@@ -92,6 +92,7 @@ def train(
     """
     hardware = hardware or Hardware()
     device = find_device(hardware.device)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator="cuda" if device.startswith("cuda") else "cpu",
         devices=[int(device[5:])] if device[5:] else hardware.devices,
@@ -99,7 +100,6 @@ def train(
         strategy="ddp" if hardware.devices * hardware.nodes > 1 else "auto",
         precision=plan.course.loop.precision,
     )
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric.launch()
     if fabric.global_rank:
         _carry_out(plan, fabric, progress)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Lone = Click | Box
 
 _PROMPTS_AT_ONCE = 128
+_COARSEST = 8
+"""Points a side that an adaptive grid begins with, at least."""
 _PIXELS_AT_ONCE = {"cpu": 2**22, "cuda": 2**26}
 """Enlarged masks are looked at in batches of this many pixels: 16 MB, or 256 MB where each batch waits for a GPU."""
 
@@ -41,6 +43,9 @@ class ProposalSettings:
     source: Literal["grid", "regions"] = "grid"
     """Prompts: clicks on a grid, or boxes of image regions for models that answer boxes only."""
     points_per_side: int = 32
+    adaptive: bool = False
+    """Whether the grid is gone through from coarse to fine, and points that are covered are not asked. Each point that
+    is asked covers the smallest of its masks that stay."""
     regions: RegionSettings = field(default_factory=RegionSettings)
     least_score: float = 0.85
     """Predicted IoU."""
@@ -56,6 +61,11 @@ class ProposalSettings:
     """Masks under this share of the image are dropped."""
     most_runs: float = 1e9
     """Stretches of foreground in a row of the mask's box, on average; more frayed masks are dropped."""
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether what was found decides what is asked."""
+        return self.adaptive and self.source == "grid"
 
 
 def settings_for(model: str, checkpoint: str = "", least_score: float | None = None) -> ProposalSettings:
@@ -90,13 +100,54 @@ def propose(model: Model, image: Image, settings: ProposalSettings) -> Masks:
     if not isinstance(session, ProposalSession):
         message = f"{model.card.name} answers prompts but cannot propose masks"
         raise TypeError(message)
-    prompts = prompts_for(image, settings)
     parts = [Masks.empty(image.grid)]
-    for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
-        batch = prompts[start : start + _PROMPTS_AT_ONCE]
-        candidates = session.propose(batch, settings.least_score)
-        parts += _judge(session, candidates, batch, settings, pixels=math.prod(image.grid))
+    covered = np.zeros(image.grid, np.bool_)
+    for batch in _batches(prompts_for(image, settings), settings):
+        asked = [prompt for prompt in batch if not covered[_pixel(prompt)]]
+        if not asked:
+            continue
+        candidates = session.propose(asked, settings.least_score)
+        found = list(_judge(session, candidates, asked, settings, pixels=math.prod(image.grid)))
+        if settings.is_adaptive:
+            _cover(covered, Masks.concatenate([parts[0], *found]))
+        parts += found
     return without_duplicates(Masks.concatenate(parts), settings)
+
+
+def _batches(prompts: Sequence[Lone], settings: ProposalSettings) -> Iterator[Sequence[Lone]]:
+    """All prompts once; an adaptive grid in ever finer steps, others in their order."""
+    levels = _levels(settings.points_per_side) if settings.is_adaptive else [range(len(prompts))]
+    for level in levels:
+        for start in range(0, len(level), _PROMPTS_AT_ONCE):
+            yield [prompts[index] for index in level[start : start + _PROMPTS_AT_ONCE]]
+
+
+def _levels(side: int) -> list[Sequence[int]]:
+    """Numbers of the points of a grid, row by row: those at ever smaller distances, each once."""
+    numbers = np.arange(side * side).reshape(side, side)
+    left = np.ones(side * side, np.bool_)
+    levels: list[Sequence[int]] = []
+    step = 2 ** max(0, (side // _COARSEST).bit_length() - 1)
+    while step:
+        level = numbers[step // 2 :: step, step // 2 :: step].ravel()
+        levels.append(level[left[level]].tolist())
+        left[level] = False
+        step //= 2
+    return levels
+
+
+def _cover(covered: NDArray[np.bool_], masks: Masks) -> None:
+    """Adds the smallest mask of each point."""
+    areas = masks.areas()
+    smallest: dict[tuple[float, ...], int] = {}
+    for index in np.argsort(-areas, kind="stable").tolist():
+        smallest[masks.infos[index].point] = index
+    for index in smallest.values():
+        covered |= masks[index]
+
+
+def _pixel(prompt: Lone) -> tuple[int, ...]:
+    return tuple(int(place) for place in _centre(prompt))
 
 
 def prompts_for(image: Image, settings: ProposalSettings) -> list[Lone]:

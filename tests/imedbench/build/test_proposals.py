@@ -100,6 +100,25 @@ def test_points_are_asked_in_batches(image: Image) -> None:
     assert model.asked == [128, 16]
 
 
+def test_an_adaptive_grid_asks_what_is_not_covered(image: Image) -> None:
+    """Discs of 30 pixels around the first of 16 x 16 points cover most of the others."""
+    plain = replace(SETTINGS, points_per_side=16)
+    few, all_of_them = Drawn(radius=30), Drawn(radius=30)
+    found = propose(few, image, replace(plain, adaptive=True))
+    everything = propose(all_of_them, image, plain)
+    assert sum(all_of_them.asked) == 256
+    assert sum(few.asked) < 100
+    # What is covered by all together is covered by the few.
+    assert np.array_equal(np.any(list(found), 0), np.any(list(everything), 0))
+
+
+@pytest.mark.parametrize("side", [1, 4, 16, 33])
+def test_an_adaptive_grid_asks_every_point_once_where_nothing_is_found(image: Image, side: int) -> None:
+    model = Drawn()
+    assert not len(propose(model, image, replace(SETTINGS, points_per_side=side, adaptive=True, least_score=2.0)))
+    assert sum(model.asked) == side * side
+
+
 def test_no_mask_is_an_empty_answer(image: Image) -> None:
     found = propose(Drawn(score=0.1), image, SETTINGS)
     assert len(found) == 0
