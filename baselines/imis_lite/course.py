@@ -37,6 +37,8 @@ class Data(Strict):
     """Of an image at once, drawn again where it has fewer."""
     truth_share: float = Field(default=0.6, ge=0, le=1)
     """Of them, where an image has truth and interactive masks."""
+    interactive: bool = True
+    """Whether interactive masks are learned from; else truth alone."""
     least_area: float = Field(default=0.0004, ge=0, lt=1)
     """Share of the picture below which a mask is not asked for."""
     pictures: Mapping[str, int] = {}

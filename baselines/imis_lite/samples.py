@@ -74,7 +74,7 @@ class LiteSamples(Samples):
             BadStore: a store has no picture with a mask in its training split.
         """
         self._stores, self._course, self._cache = list(stores), course, cache
-        self._cases = [_cases(store) for store in stores]
+        self._cases = [_cases(store, interactive=course.data.interactive) for store in stores]
         wanted = course.data.pictures
         self._counts = [
             wanted.get(store.info.name, len(cases)) for store, cases in zip(stores, self._cases, strict=True)
@@ -100,11 +100,12 @@ class LiteSamples(Samples):
         seeds = [self._course.loop.seed, number, _number(name)]
         rng = np.random.default_rng([*seeds, 0, variant])
         view = varied((height, width), data.views, rng) if variant else plain((height, width))
-        pool = _pool(case.masks, view, data.least_area)
+        masks = case.masks if data.interactive else case.masks.of_kind("gt")
+        pool = _pool(masks, view, data.least_area)
         if not any(pool):
             # All masks are small, or have moved out of sight.
             variant, view = 0, plain((height, width))
-            pool = _pool(case.masks, view, 0)
+            pool = _pool(masks, view, 0)
         if not any(pool):
             message = f"{printable(store.path)}: all masks of {name} are empty; build the store anew."
             raise BadStore(message)
@@ -178,13 +179,13 @@ def _number(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def _cases(store: Store) -> list[str]:
-    """The pictures of the training split that have masks, in the order of the store."""
+def _cases(store: Store, *, interactive: bool) -> list[str]:
+    """The pictures of the training split that have masks of the kinds wanted, in the order of the store."""
     found = [
         row["id"]
         for batch in store.scan("cases", ["id", "ndim", "split", "gt", "interactive"])
         for row in batch.to_pylist()
-        if row["ndim"] == 2 and row["split"] == SPLIT and row["gt"] + row["interactive"]
+        if row["ndim"] == 2 and row["split"] == SPLIT and row["gt"] + interactive * row["interactive"]
     ]
     if not found:
         message = f"{printable(store.path)}: no picture of the split {SPLIT!r} has masks; choose another store."

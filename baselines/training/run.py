@@ -225,8 +225,7 @@ def _record(plan: Plan, trainee: Trainee, stores: Sequence[Store], *, devices: i
     loop = plan.course.loop
     decisive = {
         "model": plan.subject.name,
-        # Who reads the samples does not matter.
-        "course": plan.course.model_dump(mode="json", exclude={"loop": {"workers"}}),
+        "course": _decisive(plan.course),
         "data": [{"name": store.info.name, "digest": digest_of(store)} for store in stores],
         "start": "" if plan.checkpoint is None else sha256(plan.checkpoint),
         "images_a_step": loop.batch * loop.accumulate * devices,
@@ -243,17 +242,24 @@ def _record(plan: Plan, trainee: Trainee, stores: Sequence[Store], *, devices: i
     }
 
 
+def _decisive(course: Course) -> dict[str, Any]:
+    """All settings but who reads the samples: results do not depend on that."""
+    return course.model_dump(mode="json", exclude={"loop": {"workers"}})
+
+
 def _begin(plan: Plan, run: dict[str, Any]) -> None:
     """Writes down what is run; refuses a folder that holds another run."""
     path = plan.out / RUN
     if path.exists():
         there = json.loads(path.read_text(encoding="utf-8"))
-        if there["id"] == run["id"]:
-            run |= {name: there[name] for name in ("started", "command")}
-            return
-        other = [name for name in ("model", "course", "data", "start", "images_a_step") if there[name] != run[name]]
-        message = f"{printable(plan.out)}: holds a run with other {', '.join(other)}; choose another --out."
-        raise BadResults(message)
+        other = [name for name in ("model", "data", "start", "images_a_step") if there[name] != run[name]]
+        if _decisive(type(plan.course).model_validate(there["course"])) != run["course"]:
+            other.append("course")
+        if other:
+            message = f"{printable(plan.out)}: holds a run with other {', '.join(other)}; choose another --out."
+            raise BadResults(message)
+        run |= {name: there[name] for name in ("id", "started", "command")}
+        return
     (plan.out / COURSE).write_text(as_toml(plan.course), encoding="utf-8")
     write_json(path, run)
 
