@@ -21,7 +21,7 @@ BYTES_A_MASK = 160
 DECODE_S = 50 * MICROSECOND
 TIMES_FASTER = 5
 BOXES_FASTER = 4.5
-"""5.0 to 5.6 times were measured on quiet machines; on a busy one 4.98 was, and what is asserted must hold there too."""
+"""5.0 to 5.6 times were measured on quiet machines, 4.98 on a busy one; what is asserted must hold there too."""
 COMPARED = 60
 
 

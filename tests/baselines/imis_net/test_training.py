@@ -1,3 +1,4 @@
+import runpy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,7 @@ from baselines.training.validate import final_dice
 from imedbench.errors import BadStore
 from imedbench.evaluate.data import Subset
 from imedbench.evaluate.run import RunSettings, evaluate
-from imedbench.masks import MaskInfo, Masks
-from imedbench.store import PartWriter, Record, Store, StoreInfo, create_store, finish_store
-from imedbench.types import Case, Image
+from imedbench.store import Store
 from imedbench.workers import Workers
 
 CPU = torch.device("cpu")
@@ -28,19 +27,8 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of four pictures with two truths and two interactive masks each."""
-    path = tmp_path_factory.mktemp("learn") / "squares.zarr"
-    rng = np.random.default_rng(5)
-    create_store(path, StoreInfo("squares", {"squares": {}}, {"seed": 1}, {"imedbench": "0"}))
-    with PartWriter(path, 0) as writer:
-        for number in range(4):
-            dense = np.zeros((4, 60, 70), bool)
-            for mask, (y, x) in zip(dense, rng.integers(0, 40, (4, 2)), strict=True):
-                mask[y : y + 20, x : x + 15] = True
-            infos = [MaskInfo("liver"), MaskInfo("spleen"), *[MaskInfo("", "interactive", 0, 0.9, 0.9, (5.0, 5.0))] * 2]
-            image = Image(rng.integers(0, 256, (60, 70), np.uint8), (1.0, 1.0), np.eye(4), "ct")
-            name = f"case{number}"
-            writer.add(Record(Case(name, image, Masks.from_dense(dense, infos), "train", "squares", name, name)))
-    finish_store(path, [])
+    write = runpy.run_path(str(Path(__file__).resolve().parents[2] / "fakes" / "pictures.py"))["write_pictures"]
+    path: Path = write(tmp_path_factory.mktemp("learn") / "discs.zarr", train=4, test=0)
     return path
 
 
@@ -185,10 +173,10 @@ def test_from_the_command_to_an_evaluation(pictures: Path, tmp_path: Path) -> No
     assert weights is not None
     lines = read_validation(tmp_path / "run")
     assert [line["step"] for line in lines] == [1, 2]
-    assert {"click", "box", "text"} <= set(lines[-1]["dice"]["squares"])
+    assert {"click", "box", "text"} <= set(lines[-1]["dice"]["discs"])
     settings = RunSettings("imis-net", checkpoint=str(weights), subset=Subset("train", limit=2))
     summary = evaluate(pictures, tmp_path / "results", settings, workers=Workers(0, device="cpu"))
-    assert final_dice(summary.results) == pytest.approx(lines[-1]["dice"]["squares"])
+    assert final_dice(summary.results) == pytest.approx(lines[-1]["dice"]["discs"])
 
 
 def test_a_damaged_case_is_named(pictures: Path, tmp_path: Path) -> None:
