@@ -44,6 +44,8 @@ class Data(Strict):
     pictures: Mapping[str, int] = {}
     """How many pictures of a store are met in an epoch, by the store's name: several times each, or some of them,
     others in the next epoch. All once where it is not named."""
+    seed: int = 0
+    """Of the views: runs that only differ in ``loop.seed`` can share what is kept of them."""
     variants: int = Field(default=0, ge=0)
     """Different views an image is met in, the first being the image as it is; what the encoder makes of them is kept on
     disk, 6 MB each. 0 for new views each time, and nothing kept."""

@@ -97,8 +97,8 @@ class LiteSamples(Samples):
         pixels = colour(case.image, _NAME)
         height, width = case.image.grid
         # One generator for the view, which may be kept, and one for what is asked.
-        seeds = [self._course.loop.seed, number, _number(name)]
-        rng = np.random.default_rng([*seeds, 0, variant])
+        which = (number, _number(name))
+        rng = np.random.default_rng([data.seed, *which, 0, variant])
         view = varied((height, width), data.views, rng) if variant else plain((height, width))
         masks = case.masks if data.interactive else case.masks.of_kind("gt")
         pool = _pool(masks, view, data.least_area)
@@ -114,7 +114,7 @@ class LiteSamples(Samples):
             square = relit(square, view.filled, data.views, rng)
         label = f"{store.info.name}/{name}/{variant}"
         known = None if self._cache is None else self._cache.load(label)
-        asked = self._ask(*pool, np.random.default_rng([*seeds, 1, turn]))
+        asked = self._ask(*pool, np.random.default_rng([self._course.loop.seed, *which, 1, turn]))
         features = None if known is None else Features(**known)
         return LiteSample(label, torch.from_numpy(square), view.filled, features, *asked)
 

@@ -68,8 +68,8 @@ class LiteTrainee:
         self._course = course
         self._cache = None
         if course.data.variants:
-            key = f"{digest_of_weights(self._encoder)} {course.loop.seed} {course.data.views.model_dump_json()}"
-            self._cache = FeatureCache(folder / "features", key)
+            key = f"{digest_of_weights(self._encoder)} {course.data.seed} {course.data.views.model_dump_json()}"
+            self._cache = FeatureCache(folder, key)
 
     def samples(self, stores: Sequence[Store]) -> LiteSamples:
         """The training pictures of the stores.

@@ -72,8 +72,10 @@ class Plan:
     course: Course
     data: tuple[Path, ...]
     out: Path
-    checkpoint: Path | None
+    checkpoint: Path | None = None
     """Weights to begin with."""
+    features: Path | None = None
+    """Where frozen features are kept, for runs that share them; else in ``out``."""
 
 
 def train(
@@ -111,7 +113,7 @@ def train(
 def _carry_out(plan: Plan, fabric: Fabric, progress: Callable[[Progress], None]) -> Path:
     stores = [Store.open(path) for path in plan.data]
     torch.manual_seed(plan.course.loop.seed)
-    trainee = plan.subject.trainee(plan.course, plan.checkpoint, plan.out / WORK)
+    trainee = plan.subject.trainee(plan.course, plan.checkpoint, plan.features or plan.out / WORK / "features")
     samples = trainee.samples(stores)
     run = _record(plan, trainee, stores, devices=fabric.world_size) | {"images": len(samples)}
     finished = plan.out / WEIGHTS

@@ -108,7 +108,7 @@ class Subject(Protocol):
         Args:
             course: of the type that this subject names.
             checkpoint: weights to begin with.
-            folder: where it may keep what it computes once, such as features.
+            folder: where it may keep features that do not change, with those of other networks.
 
         Raises:
             MissingWeights: weights that it begins with are not here.

@@ -17,6 +17,9 @@ def train(
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/MODEL-CONFIG")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights to begin with.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Folder of frozen features, where runs share them.", show_default="in OUT")
+    ] = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them on each machine.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
@@ -41,7 +44,7 @@ def train(
         message = "name a store to learn from, with --data."
         raise typer.BadParameter(message)
     out = out or Path("runs") / f"{model}-{Path(config).stem}"
-    plan = trainer.Plan(subject, course, tuple(data), out, checkpoint)
+    plan = trainer.Plan(subject, course, tuple(data), out, checkpoint, features)
     with resumable(), training() as progress:
         weights = trainer.train(plan, trainer.Hardware(device, devices, nodes), progress=progress)
     if weights is not None:
