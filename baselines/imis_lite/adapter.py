@@ -150,16 +150,26 @@ class LiteSession:
 
     def _given(self, asked: Sequence["_Asked"]) -> Prompts:
         """The prompts of targets that are alike, as the network wants them."""
-        first = asked[0]
+        first, factor = asked[0], self._frame.factors[0]
         clicks = boxes = masks = None
         if first.clicks:
             places, inside = self._frame.points([each.clicks for each in asked])
-            clicks = places.float().to(self._device), inside.to(self._device)
+            # The frame scales from the centre of the first pixel; pixels have a width on both sides.
+            clicks = (places + (factor - 1) / 2).float().to(self._device), inside.to(self._device)
         if first.box is not None:
-            boxes = self._frame.boxes([each.box for each in asked if each.box]).float().to(self._device)
+            corners = self._frame.boxes([each.box for each in asked if each.box])
+            boxes = _on_the_square(corners, factor).float().to(self._device)
         if first.mask is not None:
             masks = torch.stack([each.mask for each in asked if each.mask is not None])
         return Prompts.of(clicks, boxes, masks)
+
+
+def _on_the_square(corners: Tensor, factor: float) -> Tensor:
+    """(b, 4) first and last pixels inside on the square, from those of the image scaled by their upper left corners."""
+    first, last = corners[:, :2], corners[:, 2:] + (factor - 1)
+    # What is narrower than a pixel is one pixel.
+    middle = (first + last) / 2
+    return torch.cat([torch.minimum(first, middle), torch.maximum(last, middle)], 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,8 +24,8 @@ class Features(NamedTuple):
     """(b, 3, 256, 256): 0 to 1, zero beyond the image."""
 
     def half(self) -> Self:
-        """In half precision, 6 MB an image, to be kept."""
-        return type(self)(*(each.half() for each in self))
+        """In half precision, 6 MB an image, to be kept; laid out as they come back, so that products are the same."""
+        return type(self)(*(each.half().contiguous() for each in self))
 
     def float(self) -> Self:
         """In single precision, as the network wants them."""

@@ -18,7 +18,14 @@ def test_the_shipped_course() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [{"masks": 0}, {"truth_share": 1.5}, {"least_area": 1.0}, {"variants": -1}, {"views": {"zom": [1, 2]}}, {"mask": 3}],
+    [
+        {"masks": 0},
+        {"truth_share": 1.5},
+        {"least_area": 1.0},
+        {"variants": -1},
+        {"views": {"zom": [1, 2]}},
+        {"mask": 3},
+    ],
 )
 def test_what_cannot_be_meant_is_refused(table: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

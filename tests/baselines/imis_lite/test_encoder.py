@@ -57,6 +57,7 @@ def test_each_image_goes_from_its_least_to_its_greatest() -> None:
 def test_kept_in_half_precision(features: Features) -> None:
     half = features.half()
     assert sum(each.nbytes for each in half) / 2 < 7e6
+    assert all(each.is_contiguous() for each in half)
     for kept, exact in zip(half.float(), features, strict=True):
         assert kept.dtype == torch.float32
         torch.testing.assert_close(kept, exact, atol=1e-4, rtol=1e-3)
