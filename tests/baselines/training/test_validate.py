@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from baselines.training.course import Validation
+from baselines.training.validate import validate
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """Of a model that has none: it only has to be there."""
+    path = tmp_path / "none.safetensors"
+    path.write_bytes(b"")
+    return path
+
+
+def test_the_oracle_is_right_on_every_arm(pictures: Path, weights: Path, tmp_path: Path) -> None:
+    """As `imedbench eval` would find it; what an earlier validation left is removed."""
+    out = tmp_path / "validation"
+    out.mkdir()
+    (out / "old.txt").write_text("old")
+    scores = validate("oracle", weights, Validation(every=1), stores=[pictures], out=out, device="cpu")
+    assert set(scores) == {"discs"}
+    assert len(scores["discs"]) > 3
+    assert set(scores["discs"].values()) == {1.0}
+    assert [path.name for path in out.iterdir()] == ["discs"]
+
+
+def test_the_last_turn_counts(pictures: Path, weights: Path, tmp_path: Path) -> None:
+    """The classical baseline gets better from click to click."""
+    once, often = (
+        validate(
+            "threshold",
+            weights,
+            Validation(every=1, protocol=protocol, limit=1),
+            stores=[pictures],
+            out=tmp_path / protocol,
+            device="cpu",
+        )["discs"]
+        for protocol in ("single", "noc")
+    )
+    assert max(often.values()) > once["click"]
