@@ -20,6 +20,7 @@ from baselines.training.cache import FeatureCache
 from baselines.training.order import Place
 from baselines.training.trainee import Samples
 from imedbench.errors import BadStore, printable
+from imedbench.evaluate.data import digest_of
 from imedbench.masks import Masks
 from imedbench.store import Store
 from imedbench.types import Mask
@@ -80,6 +81,8 @@ class LiteSamples(Samples):
             wanted.get(store.info.name, len(cases)) for store, cases in zip(stores, self._cases, strict=True)
         ]
         self._ends = list(accumulate(self._counts))
+        # A store that was built anew has other features.
+        self._digests = [digest_of(store) for store in stores]
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -97,7 +100,7 @@ class LiteSamples(Samples):
         pixels = colour(case.image, _NAME)
         height, width = case.image.grid
         # One generator for the view, which may be kept, and one for what is asked.
-        which = (number, _number(name))
+        which = (_number(store.info.name), _number(name))
         rng = np.random.default_rng([data.seed, *which, 0, variant])
         view = varied((height, width), data.views, rng) if variant else plain((height, width))
         masks = case.masks if data.interactive else case.masks.of_kind("gt")
@@ -112,7 +115,7 @@ class LiteSamples(Samples):
         square = view.picture(pixels)
         if variant:
             square = relit(square, view.filled, data.views, rng)
-        label = f"{store.info.name}/{name}/{variant}"
+        label = f"{self._digests[number]}/{name}/{variant}"
         known = None if self._cache is None else self._cache.load(label)
         asked = self._ask(*pool, np.random.default_rng([self._course.loop.seed, *which, 1, turn]))
         features = None if known is None else Features(**known)

@@ -35,7 +35,18 @@ class View:
     def picture(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(h, w, 3) on (256, 256, 3), zero beyond it."""
         height, width = self.filled
-        fine = cv2.warpAffine(pixels, self.place, (2 * width, 2 * height), flags=cv2.INTER_LINEAR)
+        size = (2 * width, 2 * height)
+        still = plain(self.grid).place
+        place, source = self.place, np.ascontiguousarray(pixels)
+        if still[0, 0] < 1:
+            # Turning looks at four pixels only; those of a large picture are averaged before.
+            source = cv2.resize(source, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+            place = _whole(place) @ np.linalg.inv(_whole(still))
+            place = place[:2]
+        fine = cv2.warpAffine(source, place, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if not np.array_equal(self.place, still):
+            inside = cv2.warpAffine(np.ones(source.shape[:2], np.uint8), place, size, flags=cv2.INTER_NEAREST)
+            fine[inside == 0] = 0
         square = np.zeros((SIDE, SIDE, 3), np.uint8)
         square[:height, :width] = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
         return square
@@ -69,7 +80,12 @@ def varied(grid: tuple[int, int], views: Views, rng: np.random.Generator) -> Vie
     reach = (max(0.0, zoom - 1) / 2 + 0.06) * 0.9
     moved = size / 2 + rng.uniform(-reach, reach, 2) * size
     whole = np.column_stack([linear, moved - linear @ (size / 2)])
-    return View(grid, whole @ np.vstack([still.place, [0, 0, 1]]))
+    return View(grid, whole @ _whole(still.place))
+
+
+def _whole(place: Matrix) -> Matrix:
+    """(3, 3) of (2, 3)."""
+    return np.vstack([place, [0, 0, 1]])
 
 
 def relit(square: NDArray[np.uint8], filled: tuple[int, int], views: Views, rng: np.random.Generator) -> Array:

@@ -16,6 +16,7 @@ from baselines.imis_lite.views import View, plain, reduced
 from baselines.training.cache import FeatureCache
 from baselines.training.order import Place
 from imedbench.errors import BadStore
+from imedbench.evaluate.data import digest_of
 from imedbench.masks import Masks
 from imedbench.store import Store
 from imedbench.types import Mask
@@ -253,8 +254,20 @@ def test_several_stores(pictures: Path, tools: dict[str, Any], tmp_path: Path) -
     samples = LiteSamples(stores, course(pictures={"more": 3}), None)
     assert len(samples) == 8
     names = [samples[at(number)].name for number in range(8)]
-    assert [name.split("/")[0] for name in names] == ["discs"] * 5 + ["more"] * 3
+    first, second = (digest_of(store) for store in stores)
+    assert [name.split("/")[0] for name in names] == [first] * 5 + [second] * 3
     assert {name.split("/")[1] for name in names[5:]} == {"case7", "case8"}
+
+
+def test_the_order_of_stores_does_not_matter(pictures: Path, tools: dict[str, Any], tmp_path: Path) -> None:
+    """The same picture is seen alike, and has the same name in the cache."""
+    other = tools["write"](tmp_path / "more.zarr", [tools["record"](number) for number in (7, 8)])
+    stores = [Store.open(pictures), Store.open(other)]
+    one, two = (LiteSamples(order, course(variants=3), None) for order in (stores, stores[::-1]))
+    mine = {one[at(number, epoch)].name: one[at(number, epoch)].pixels for number in range(7) for epoch in range(3)}
+    theirs = {two[at(number, epoch)].name: two[at(number, epoch)].pixels for number in range(7) for epoch in range(3)}
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(pixels, theirs[name]) for name, pixels in mine.items())
 
 
 def test_truth_alone(pictures: Path) -> None:

@@ -164,3 +164,21 @@ def test_a_view_does_what_its_matrix_says() -> None:
     mask[2, 3] = True
     rows, columns = np.nonzero(view.mask(mask))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (128, 191, 256, 319)
+
+
+@pytest.mark.parametrize("grid", [(60, 60), (240, 240), (301, 512), (2000, 1500)])
+def test_a_picture_keeps_its_border(grid: tuple[int, int]) -> None:
+    """Nothing dark is mixed in, whatever the size: an even picture stays even."""
+    view = plain(grid)
+    square = view.picture(np.full((*grid, 3), 200, np.uint8))
+    height, width = view.filled
+    assert set(np.unique(square[:height, :width])) == {200}
+    assert not square[height:].any()
+    assert not square[:, width:].any()
+
+
+def test_large_pictures_are_averaged() -> None:
+    """A fine chequerboard is grey; pixels picked out of it would be black or white."""
+    board = ((np.indices((2000, 2000)).sum(0) % 2) * 255).astype(np.uint8)
+    square = plain((2000, 2000)).picture(np.stack([board] * 3, 2))
+    assert np.abs(square.astype(int) - 127).max() < 12
