@@ -8,6 +8,8 @@ from segment_anything.modeling.mask_decoder import MLP
 from segment_anything.modeling.transformer import TwoWayTransformer
 from torch import Tensor, nn
 
+from baselines.imis_net.attention import fuse
+
 MASKS = 4
 """That each prompt is answered with: one for clear prompts, three for ambiguous ones. Only the three are ever used."""
 MEANING = 512
@@ -51,7 +53,7 @@ class MaskDecoder(nn.Module):
         """Map and tokens have ``width`` channels; ``text_kernel`` says whether a text also adds to each mask."""
         super().__init__()
         self.text_kernel = text_kernel
-        self.transformer = TwoWayTransformer(depth=2, embedding_dim=width, num_heads=8, mlp_dim=2048)
+        self.transformer = fuse(TwoWayTransformer(depth=2, embedding_dim=width, num_heads=8, mlp_dim=2048))
         self.iou_token = nn.Embedding(1, width)
         self.mask_tokens = nn.Embedding(MASKS, width)
         self.semantic_tokens = nn.Embedding(MASKS, width)

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from baselines.imis_net.adapter import normalise
 from baselines.imis_net.course import FACT, ImisCourse
+from baselines.imis_net.objective import judge
 from baselines.imis_net.prompts import Given
 from baselines.imis_net.start import start
 from baselines.imis_net.tokens import tokenize
@@ -148,7 +148,7 @@ class ImisTrainee:
         self._cache = None
         if course.data.variants:
             key = digest_of_weights(self.network.image_encoder.sam_encoder) + course.network.settings.resize
-            self._cache = FeatureCache(folder / "features", f"{key} {course.network.settings.side} {course.loop.seed}")
+            self._cache = FeatureCache(folder, f"{key} {course.network.settings.side} {course.loop.seed}")
 
     def samples(self, stores: Sequence[Store]) -> ImisSamples:
         """The training pictures of the stores.
@@ -192,13 +192,12 @@ class ImisTrainee:
         for name, side in state.sides.items():
             given = self._first(side, rng) if number == 0 else self._correct(state, side, number, rng)
             answer = self.network(state.seen.repeat_interleave(side.repeats, 0), places, given).best()
-            full = functional.interpolate(answer.logits[:, None], side.truth.shape[-2:], mode="bilinear")[:, 0]
-            losses = self._loss(full, side.truth, answer.scores)
+            losses, guess = judge(self._loss, answer.logits, side.truth, answer.scores)
             total |= {f"{term}/{name}": value for term, value in losses.items() if term != "loss"}
             total["loss"] = total["loss"] + losses["loss"] if "loss" in total else losses["loss"]
             side.logits = answer.logits.detach()[:, None].float()
             if number + 1 < self.rounds(state):
-                side.clicks = self._next_clicks(full.detach(), side, rng)
+                side.clicks = self._next_clicks(guess, side, rng)
         return total
 
     def end(self, state: State) -> None:
@@ -262,11 +261,11 @@ class ImisTrainee:
             return Given(count, points=places, labels=labels, text=text)
         return Given(count, points=places, labels=labels, masks=side.logits)
 
-    def _next_clicks(self, logits: Tensor, side: Side, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _next_clicks(self, guess: Tensor, side: Side, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Places (x, y) and labels."""
         count = int(rng.choice(self._course.session.clicks))
-        chance = torch.from_numpy(rng.random((len(side.truth), count), np.float32)).to(logits.device)
-        places, labels = corrections(logits > 0, side.truth, chance)
+        chance = torch.from_numpy(rng.random((len(side.truth), count), np.float32)).to(guess.device)
+        places, labels = corrections(guess, side.truth, chance)
         return places.flip(-1).float(), labels
 
 
