@@ -6,7 +6,7 @@ and by stability, near duplicates removed in favour of the more confident.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -69,25 +69,16 @@ class ProposalSettings:
 
 
 def settings_for(model: str, checkpoint: str = "", least_score: float | None = None) -> ProposalSettings:
-    """Settings that suit a model of the catalogue.
-
-    One that answers boxes only is asked about regions, and judged more mildly: LiteMedSAM's scores are lower than SAM's
-    and its logits, on a grid of 256, rise more slowly across a border; where it finds no border, its masks fray.
+    """Settings that suit a model of the catalogue, as its card says; one that takes no clicks is asked about regions.
 
     Raises:
         UnknownName: no model has this name.
     """
-    if "click" in catalog.card(model).prompts:
-        return ProposalSettings(model, checkpoint, least_score=0.85 if least_score is None else least_score)
-    return ProposalSettings(
-        model,
-        checkpoint,
-        source="regions",
-        least_score=0.7 if least_score is None else least_score,
-        least_stability=0.85,
-        stability_offset=0.25,
-        most_runs=3.0,
-    )
+    card = catalog.card(model)
+    judged = asdict(card.judgement)
+    if least_score is not None:
+        judged["least_score"] = least_score
+    return ProposalSettings(model, checkpoint, source="grid" if "click" in card.prompts else "regions", **judged)
 
 
 def propose(model: Model, image: Image, settings: ProposalSettings) -> Masks:

