@@ -23,7 +23,7 @@ from baselines.training.loop import Listener, Trainer, run_steps
 from baselines.training.order import Shares
 from baselines.training.reading import batches, order_of
 from baselines.training.trainee import Samples, Subject, Trainee
-from baselines.training.validate import validate
+from baselines.training.validate import check, validate
 from imedbench import __version__
 from imedbench.errors import BadResults, printable
 from imedbench.evaluate.data import digest_of
@@ -87,12 +87,16 @@ def train(
     this machine by repeating the command.
 
     Raises:
+        UnknownName: what validation on the way names is not there.
         BadStore: the data cannot be used; or a sample cannot be read: the message names its case.
         BadResults: ``out`` holds another run; or the loss is no number any more.
         MissingWeights: weights that the network begins with are not here.
         Unavailable: the device is not there, or ``out`` cannot be written.
     """
     hardware = hardware or Hardware()
+    if plan.course.validation.every:
+        # Better now than after hours of training.
+        check(plan.subject.name, plan.course.validation)
     device = find_device(hardware.device)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(

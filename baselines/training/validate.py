@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from baselines.training.course import Validation
+from imedbench import catalog
 from imedbench.evaluate.data import Subset
+from imedbench.evaluate.protocol import load_protocol
 from imedbench.evaluate.results import Results
 from imedbench.evaluate.run import RunSettings, evaluate
 from imedbench.metrics.summary import summarise
+from imedbench.prompts.sets import load_set
 from imedbench.workers import Workers
 
 
@@ -42,6 +45,18 @@ def validate(
         summary = evaluate(store, out / store.stem, run, workers=Workers(1, device=device))
         scores[store.stem] = final_dice(summary.results)
     return scores
+
+
+def check(model: str, settings: Validation) -> None:
+    """Looks up what `validate` will need.
+
+    Raises:
+        UnknownName: no model, protocol or set of prompts has the name.
+        BadProtocol: a file of one's own does not say what it must.
+    """
+    catalog.card(model)
+    load_protocol(settings.protocol)
+    load_set(settings.prompts)
 
 
 def final_dice(results: Results) -> dict[str, float]:

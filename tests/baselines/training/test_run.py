@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from baselines.training.curve import read_curve
 from baselines.training.run import Hardware, Plan, Progress, train
-from imedbench.errors import BadResults, BadStore, Unavailable
+from imedbench.errors import BadResults, BadStore, Unavailable, UnknownName
 
 SCRIPT = str(Path(__file__).resolve().parents[2] / "fakes" / "tiny.py")
 CPU = Hardware("cpu")
@@ -107,3 +107,11 @@ def test_a_loss_that_is_no_number(tiny: dict[str, Any], pictures: Path, tmp_path
 def test_a_store_without_training_pictures(tiny: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(BadStore):
         train(plan(tiny, tmp_path / "none.zarr", tmp_path / "run"), CPU)
+
+
+def test_a_validation_that_cannot_be_is_refused_at_once(tiny: dict[str, Any], pictures: Path, tmp_path: Path) -> None:
+    wanted = tiny["course"]()
+    validated = wanted.model_copy(update={"validation": wanted.validation.model_copy(update={"every": 2})})
+    with pytest.raises(UnknownName, match="no model called 'tiny'"):
+        train(Plan(tiny["TinySubject"](), validated, (pictures,), tmp_path / "run"), CPU)
+    assert not (tmp_path / "run").exists()

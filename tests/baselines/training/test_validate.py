@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from baselines.training.course import Validation
-from baselines.training.validate import validate
+from baselines.training.validate import check, validate
+from imedbench.errors import UnknownName
 
 
 @pytest.fixture
@@ -40,3 +41,12 @@ def test_the_last_turn_counts(pictures: Path, weights: Path, tmp_path: Path) -> 
         for protocol in ("single", "noc")
     )
     assert max(often.values()) > once["click"]
+
+
+@pytest.mark.parametrize("names", [{"protocol": "singel"}, {"prompts": "perfekt"}])
+def test_what_is_not_there_is_missed_before_training(names: dict[str, str]) -> None:
+    check("oracle", Validation())
+    with pytest.raises(UnknownName):
+        check("oracle", Validation.model_validate(names))
+    with pytest.raises(UnknownName):
+        check("tiny", Validation())
