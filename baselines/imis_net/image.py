@@ -71,14 +71,24 @@ def encode(encoder: ImageEncoder, pixels: Tensor) -> Tensor:
 
     In bfloat16 where the device is a GPU; float32 comes back.
     """
+    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=pixels.is_cuda):
+        encoded = _encode(encoder, encoder.neck, pixels)
+    return encoded.float()
+
+
+def encode_body(encoder: ImageEncoder, pixels: Tensor) -> Tensor:
+    """What ``encoder.body(pixels)`` gives, for weights that do not learn, in the same way one image after another."""
+    grids = [_encode(encoder, nn.Identity(), image[None]) for image in pixels]
+    return torch.cat(grids).permute(0, 2, 3, 1)
+
+
+def _encode(encoder: ImageEncoder, neck: nn.Module, pixels: Tensor) -> Tensor:
     body = encoder.sam_encoder
     grid = [length // PATCH for length in pixels.shape[2:]]
     parts = SimpleNamespace(
         patch_embed=body.patch_embed,
         pos_embed=resample_abs_pos_embed_nhwc(body.pos_embed, grid),
         blocks=body.blocks,
-        neck=encoder.neck,
+        neck=neck,
     )
-    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=pixels.is_cuda):
-        encoded = encode_blocks(parts, pixels)
-    return encoded.float()
+    return encode_blocks(parts, pixels)

@@ -1,8 +1,8 @@
 """The loss of masks at full size, from the quarter of it that the decoder draws.
 
 `baselines.training.objectives.MaskLoss` on enlarged masks gives the same numbers, and keeps a dozen tensors of full
-size for the gradient. Here a mask is enlarged, summed over and forgotten, and once more for its gradient; on a CPU few
-at a time, so that they stay in its cache.
+size for the gradient. Here a mask is enlarged, summed over and forgotten, with its gradient made on the way; on a CPU
+few at a time, so that they stay in its cache.
 """
 
 from typing import Any, NamedTuple
@@ -15,6 +15,9 @@ from baselines.training.objectives import FOREGROUND, MaskLoss
 
 _TOGETHER = 2**20
 """Pixels at a time on a CPU: 4 MB each for half a dozen tensors."""
+_TIMES = 4
+"""By how much a mask is enlarged."""
+_TINY = 1e-37
 _DICE_SMOOTH, _IOU_SMOOTH = 1.0, 1e-7
 
 
@@ -28,12 +31,12 @@ class Judged(NamedTuple):
 
 
 def judge(loss: MaskLoss, logits: Tensor, truth: Tensor, scores: Tensor) -> Judged:
-    """The loss of masks that are enlarged to the size of the truth.
+    """The loss of masks that are enlarged to four times their size.
 
     Args:
         loss: its terms, with the focal loss at its usual exponent of 2.
         logits: (b, h, w).
-        truth: (b, s, s) bool.
+        truth: (b, 4 h, 4 w) bool.
         scores: (b,) predicted IoU.
     """
     with torch.autocast(logits.device.type, enabled=False):
@@ -64,69 +67,76 @@ class _Sums(torch.autograd.Function):
     """What the loss is made of, for b masks.
 
     (3, b): the mean focal loss, and the sums of p y and of p over a mask's pixels. (3, b): how many pixels are in the
-    truth, above 0, and both. (b, s, s) bool: which are above 0. With z the logit, its sign turned where the truth is,
-    q = sigmoid(z) is how much a pixel is missed by and softplus(z) its cross entropy.
+    truth, above 0, and both. (b, s, s) bool: which are above 0. Of the first three the gradients are made at once.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        ctx.save_for_backward(logits, truth)
-        sums, counts = [], []
         guess = torch.empty_like(truth)
-        for part in _parts(truth):
-            enlarged = _enlarge(logits[part], truth)
-            torch.gt(enlarged, 0, out=guess[part])
-            there, sign = _signs(truth[part])
-            # Sums of numbers are fast, those of bools are not; so many ones are still counted exactly.
-            inside = guess[part].float()
-            count = [there.sum((1, 2)), inside.sum((1, 2)), inside.mul_(there).sum((1, 2))]
-            missed, entropy = _missed(enlarged.mul_(sign))
-            focal = entropy.mul_(missed).mul_(missed)
-            everywhere, far = focal.mean((1, 2)), (missed * there).sum((1, 2))
-            weighted = (1 - FOREGROUND) * everywhere + (2 * FOREGROUND - 1) * focal.mul_(there).mean((1, 2))
-            sums.append(torch.stack([weighted, count[0] - far, missed.sum((1, 2)) - 2 * far + count[0]]))
-            counts.append(torch.stack(count))
-        together = torch.cat(counts, 1)
-        ctx.mark_non_differentiable(together, guess)
-        return torch.cat(sums, 1), together, guess
+        found = [_look(logits[part], truth[part], guess[part]) for part in _parts(truth)]
+        sums, counts, slopes = (torch.cat(each, 1) for each in zip(*found, strict=True))
+        ctx.save_for_backward(slopes)
+        ctx.mark_non_differentiable(counts, guess)
+        return sums, counts, guess
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        logits, truth = ctx.saved_tensors
-        focal, shared, likely = gradients[0][..., None, None]
-        focal = focal / truth[0].numel()
-        found = torch.empty_like(logits)
-        for part in _parts(truth):
-            with torch.enable_grad():
-                small = logits[part].detach().requires_grad_()
-                enlarged = _enlarge(small, truth)
-            there, sign = _signs(truth[part])
-            missed, entropy = _missed(enlarged.detach() * sign)
-            # The derivative of q^2 softplus(z) is q (2 q (1 - q) softplus(z) + q^2).
-            slope = missed * (1 - missed)
-            bent = entropy.mul_(2).mul_(slope).addcmul_(missed, missed).mul_(missed).mul_(sign)
-            bent.mul_((2 * FOREGROUND - 1) * focal[part] * there + (1 - FOREGROUND) * focal[part])
-            bent.addcmul_(slope, there.mul_(shared[part]).add_(likely[part]))
-            (found[part],) = torch.autograd.grad(enlarged, small, bent)
-        return found, None
+        (slopes,) = ctx.saved_tensors
+        return (gradients[0][..., None, None] * slopes).sum(0), None
+
+
+def _look(logits: Tensor, truth: Tensor, guess: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums and counts of b masks as `_Sums` gives them, and (3, b, h, w), the sums' derivatives; writes the guess.
+
+    With z the logit, its sign turned where the truth is, q = sigmoid(z) is how much a pixel is missed by, softplus(z)
+    its cross entropy, and the derivative of q^2 softplus(z) is q (2 q (1 - q) softplus(z) + q^2).
+    """
+    turned = functional.interpolate(logits[:, None], scale_factor=_TIMES, mode="bilinear")[:, 0]
+    torch.gt(turned, 0, out=guess)
+    # Sums of numbers are fast, those of bools are not; so many ones are still counted exactly.
+    there, inside = truth.float(), guess.float()
+    sign = there.mul(-2).add_(1)
+    weight = there.mul(2 * FOREGROUND - 1).add_(1 - FOREGROUND)
+    counts = torch.stack([_sum(there), _sum(inside), _sum(inside.mul_(there))])
+    turned.mul_(sign)
+    missed, kept = torch.sigmoid(turned), torch.sigmoid(-turned)
+    # Of what is missed by far the logarithm is no number; torch's softplus is six times as slow.
+    entropy = torch.maximum(kept.clamp(min=_TINY).log_().neg_(), turned)
+    square = missed * missed
+    slopes = torch.empty(3, *turned.shape, device=turned.device)
+    slope = torch.mul(missed, kept, out=slopes[2])
+    torch.mul(slope, there, out=slopes[1])
+    torch.mul(entropy, slope, out=slopes[0]).mul_(2).add_(square).mul_(missed).mul_(sign).mul_(weight)
+    far = _sum(there.mul_(missed))
+    focal = _sum(square.mul_(entropy).mul_(weight)) / truth[0].numel()
+    sums = torch.stack([focal, counts[0] - far, counts[0] - 2 * far + _sum(missed)])
+    slopes[0] /= truth[0].numel()
+    return sums, counts, _shrink(_shrink(slopes, 2), 3)
+
+
+def _sum(values: Tensor) -> Tensor:
+    return values.sum((1, 2))
+
+
+def _shrink(slopes: Tensor, axis: int) -> Tensor:
+    """The reverse of enlarging along an axis: what each of four pixels owes its own position and its neighbours.
+
+    Torch's own is slow on CPUs and on GPUs adds up in any order.
+    """
+    pixels = slopes.reshape(*slopes.shape[:axis], -1, _TIMES, *slopes.shape[axis + 1 :]).unbind(axis + 1)
+    found = (pixels[0] + pixels[3]).mul_(0.625).add_(pixels[1] + pixels[2], alpha=0.875)
+    back = torch.add(0.375 * pixels[0], pixels[1], alpha=0.125)
+    ahead = torch.add(0.375 * pixels[3], pixels[2], alpha=0.125)
+    count = found.shape[axis]
+    found.narrow(axis, 0, count - 1).add_(back.narrow(axis, 1, count - 1))
+    found.narrow(axis, 1, count - 1).add_(ahead.narrow(axis, 0, count - 1))
+    # Beyond the edge there is the edge.
+    found.narrow(axis, 0, 1).add_(back.narrow(axis, 0, 1))
+    found.narrow(axis, count - 1, 1).add_(ahead.narrow(axis, count - 1, 1))
+    return found
 
 
 def _parts(truth: Tensor) -> list[slice]:
     """Which masks are looked at together."""
     count = len(truth) if truth.is_cuda else max(1, _TOGETHER // truth[0].numel())
     return [slice(start, start + count) for start in range(0, len(truth), count)]
-
-
-def _enlarge(logits: Tensor, truth: Tensor) -> Tensor:
-    return functional.interpolate(logits[:, None], truth.shape[1:], mode="bilinear")[:, 0]
-
-
-def _signs(truth: Tensor) -> tuple[Tensor, Tensor]:
-    """1 and -1 where the truth is, 0 and 1 elsewhere."""
-    there = truth.float()
-    return there, there.mul(-2).add_(1)
-
-
-def _missed(turned: Tensor) -> tuple[Tensor, Tensor]:
-    """By how much pixels are missed, and their cross entropy, of turned logits."""
-    return torch.sigmoid(turned), functional.softplus(turned)

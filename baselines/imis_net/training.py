@@ -17,6 +17,7 @@ from torch import Tensor
 
 from baselines.imis_net.adapter import normalise
 from baselines.imis_net.course import FACT, ImisCourse
+from baselines.imis_net.image import encode_body
 from baselines.imis_net.objective import judge
 from baselines.imis_net.prompts import Given
 from baselines.imis_net.start import start
@@ -213,8 +214,9 @@ class ImisTrainee:
         unknown = [index for index, known in enumerate(images.features) if known is None]
         bodies = list(images.features)
         if unknown:
+            encoder = self.network.image_encoder
             with torch.no_grad():
-                found = self.network.image_encoder.body(pixels[unknown])
+                found = encoder.body(pixels[unknown]) if pixels.is_cuda else encode_body(encoder, pixels[unknown])
             for index, body in zip(unknown, found, strict=True):
                 bodies[index] = body
                 if self._cache is not None:

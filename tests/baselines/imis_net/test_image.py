@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from baselines.imis_net.image import EncoderSize, ImageEncoder, encode
+from baselines.imis_net.image import EncoderSize, ImageEncoder, encode, encode_body
 from baselines.imis_net.network import ImisNet
 
 
@@ -20,6 +20,14 @@ def test_images_of_a_batch_do_not_mix(network: ImisNet) -> None:
         together = network.image_encoder(pixels)
         alone = torch.cat([network.image_encoder(each[None]) for each in pixels])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_a_frozen_body_gives_the_same(network: ImisNet) -> None:
+    pixels = torch.randn(2, 3, 128, 96, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        fast, plain = encode_body(network.image_encoder, pixels), network.image_encoder.body(pixels)
+    assert fast.shape == (2, 8, 6, 24)
+    torch.testing.assert_close(fast, plain, atol=1e-4, rtol=1e-4)
 
 
 def test_the_norms_have_the_epsilon_that_is_asked_for() -> None:

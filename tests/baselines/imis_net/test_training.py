@@ -131,7 +131,7 @@ def test_features_are_computed_once(pictures: Path, tmp_path: Path, monkeypatch:
     def never(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(trainee.network.image_encoder, "body", never)
+    monkeypatch.setattr("baselines.imis_net.training.encode_body", never)
     read = first_batch(trainee, pictures)
     known = trainee.begin(read.batch, Chance(0, read.places))
     assert torch.equal(known.embedding, fresh.embedding)
