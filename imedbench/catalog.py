@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imedbench.models.base import Card
 
 MODELS = {
+    "imis-lite": "baselines.imis_lite:CARD",
     "lite-medsam": "baselines.sam:LITE_MEDSAM",
     "sam-vit-b": "baselines.sam:SAM_VIT_B",
     "sam-vit-l": "baselines.sam:SAM_VIT_L",

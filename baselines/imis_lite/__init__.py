@@ -11,8 +11,8 @@ CARD = Card(
     licence="Apache-2.0",
     source="trained by this project: baselines/imis_lite/MODEL.md",
     weights=Weights(
-        sha256="",
-        size=0,
+        sha256="3a49fa6d1dca74a09472036dd8c8c0549b843fff1d1e2f9d6efa86f1855fe86e",
+        size=11_946_850,
         package="baselines/imis_lite/imis-lite.safetensors",
     ),
 )

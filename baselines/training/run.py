@@ -96,7 +96,7 @@ def train(
     hardware = hardware or Hardware()
     if plan.course.validation.every:
         # Better now than after hours of training.
-        check(plan.subject.name, plan.course.validation)
+        check(plan.subject.name, plan.course.validation, plan.data)
     device = find_device(hardware.device)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(

@@ -6,19 +6,21 @@ from pathlib import Path
 
 from baselines.training.course import Validation
 from imedbench import catalog
+from imedbench.errors import BadStore, printable
 from imedbench.evaluate.data import Subset
 from imedbench.evaluate.protocol import load_protocol
 from imedbench.evaluate.results import Results
 from imedbench.evaluate.run import RunSettings, evaluate
 from imedbench.metrics.summary import summarise
 from imedbench.prompts.sets import load_set
+from imedbench.store import Store
 from imedbench.workers import Workers
 
 
 def validate(
     model: str, weights: Path, settings: Validation, *, stores: Sequence[Path], out: Path, device: str
 ) -> dict[str, dict[str, float]]:
-    """Mean Dice after the last turn of each arm of the protocol, by store.
+    """Mean Dice after the last turn of each arm of the protocol, by store; those without such cases are passed over.
 
     Args:
         model: name in the catalogue.
@@ -33,7 +35,7 @@ def validate(
     """
     scores = {}
     shutil.rmtree(out, ignore_errors=True)
-    for store in stores:
+    for store in _tested(stores, settings):
         run = RunSettings(
             model,
             settings.protocol,
@@ -47,16 +49,34 @@ def validate(
     return scores
 
 
-def check(model: str, settings: Validation) -> None:
+def check(model: str, settings: Validation, stores: Sequence[Path]) -> None:
     """Looks up what `validate` will need.
 
     Raises:
         UnknownName: no model, protocol or set of prompts has the name.
         BadProtocol: a file of one's own does not say what it must.
+        BadStore: no store has cases of the split.
     """
     catalog.card(model)
     load_protocol(settings.protocol)
     load_set(settings.prompts)
+    if not _tested(stores, settings):
+        message = (
+            f"{printable(stores[0])}: neither it nor another store has cases of the split {settings.split!r} to "
+            "validate on; choose another validation.split, or set validation.every to 0."
+        )
+        raise BadStore(message)
+
+
+def _tested(stores: Sequence[Path], settings: Validation) -> list[Path]:
+    """The stores that have cases of the split."""
+    return [path for path in stores if settings.split == "all" or settings.split in _splits(Store.open(path))]
+
+
+def _splits(store: Store) -> set[str]:
+    """Of the cases with truth."""
+    rows = (row for batch in store.scan("cases", ["split", "gt"]) for row in batch.to_pylist())
+    return {row["split"] for row in rows if row["gt"]}
 
 
 def final_dice(results: Results) -> dict[str, float]:

@@ -21,7 +21,7 @@ from imedbench.models.slicewise import Slicewise
 from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt, Scribble, Text
 
 FAKES = Path(__file__).resolve().parents[1] / "fakes"
-OFFLINE = ("lite-medsam", "threshold", "oracle")
+OFFLINE = ("imis-lite", "lite-medsam", "threshold", "oracle")
 
 
 def seeded_sam(name: str) -> Model:

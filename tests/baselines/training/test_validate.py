@@ -1,10 +1,11 @@
+import runpy
 from pathlib import Path
 
 import pytest
 
 from baselines.training.course import Validation
 from baselines.training.validate import check, validate
-from imedbench.errors import UnknownName
+from imedbench.errors import BadStore, UnknownName
 
 
 @pytest.fixture
@@ -44,9 +45,20 @@ def test_the_last_turn_counts(pictures: Path, weights: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("names", [{"protocol": "singel"}, {"prompts": "perfekt"}])
-def test_what_is_not_there_is_missed_before_training(names: dict[str, str]) -> None:
-    check("oracle", Validation())
+def test_what_is_not_there_is_missed_before_training(pictures: Path, names: dict[str, str]) -> None:
+    check("oracle", Validation(), [pictures])
     with pytest.raises(UnknownName):
-        check("oracle", Validation.model_validate(names))
+        check("oracle", Validation.model_validate(names), [pictures])
     with pytest.raises(UnknownName):
-        check("tiny", Validation())
+        check("tiny", Validation(), [pictures])
+
+
+def test_a_store_without_test_cases_is_passed_over(pictures: Path, weights: Path, tmp_path: Path) -> None:
+    write = runpy.run_path(str(Path(__file__).resolve().parents[2] / "fakes" / "pictures.py"))["write_pictures"]
+    other = write(tmp_path / "other.zarr", train=1, test=0)
+    settings = Validation(every=1, limit=1)
+    check("oracle", settings, [other, pictures])
+    scores = validate("oracle", weights, settings, stores=[other, pictures], out=tmp_path / "out", device="cpu")
+    assert set(scores) == {"discs"}
+    with pytest.raises(BadStore, match=r"validation\.split"):
+        check("oracle", settings, [other])
