@@ -71,6 +71,12 @@ def write_store(path: Path, records: list[Record]) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def same_chance() -> None:
+    """Weights that a test draws do not depend on the tests before it."""
+    torch.manual_seed(7)
+
+
 @pytest.fixture(scope="session")
 def lite() -> Any:
     return lite_medsam()
