@@ -1,5 +1,6 @@
 """What the loop asks of a network that is to be trained: data, a simulated session, losses."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,24 +35,24 @@ class Chance:
         return np.random.default_rng([self.seed, place.step, number, 1 + place.position])
 
 
-class Samples(Dataset[Any]):
+class Samples(Dataset[Any], ABC):
     """What is learned from: `Place`s in, samples out; read by workers, so without the network."""
 
+    @abstractmethod
     def __len__(self) -> int:
         """How many there are in an epoch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __getitem__(self, place: Place) -> Any:
         """The sample, the same for the same epoch and index.
 
         Raises:
             BadStore: what the store holds of the case is damaged; the message names the case.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def collate(self, samples: Sequence[Any]) -> Any:
         """A batch: tensors in tuples or dataclasses, moved to the device by the loop."""
-        raise NotImplementedError
 
 
 class Trainee(Protocol):

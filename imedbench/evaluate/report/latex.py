@@ -28,7 +28,7 @@ class Entry:
         return NOTHING if math.isnan(self.value) else f"{self.value:.{self.digits}f}"
 
 
-Stub: TypeAlias = str | Entry | tuple[Entry, ...]
+Content: TypeAlias = str | Entry | tuple[Entry, ...]
 Place: TypeAlias = tuple[int, int]
 Ranks: TypeAlias = dict[tuple[int, int, int], int]
 
@@ -43,7 +43,7 @@ class LatexTable:
     """Lines of headings: (text, columns that it spans) each."""
     stubs: int
     """Columns of names at the left."""
-    rows: Sequence[Sequence[Stub]]
+    rows: Sequence[Sequence[Content]]
     """A tuple of entries stands in one cell, with strokes between."""
     rivals: Sequence[Sequence[Place]] = ()
     """Cells that compete with one another, as (row, column)."""
@@ -96,13 +96,13 @@ def _ranks(table: LatexTable) -> Ranks:
     return found
 
 
-def _part(cell: Stub, part: int) -> Entry | None:
+def _part(cell: Content, part: int) -> Entry | None:
     parts = cell if isinstance(cell, tuple) else (cell,)
     entry = parts[part] if part < len(parts) else None
     return entry if isinstance(entry, Entry) else None
 
 
-def _cell(cell: Stub, ranks: Ranks, place: Place) -> str:
+def _cell(cell: Content, ranks: Ranks, place: Place) -> str:
     if isinstance(cell, str):
         return cell
     parts = cell if isinstance(cell, tuple) else (cell,)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
 from imedbench.evaluate.protocol import Arm, CurveSpec, MetricSpec
-from imedbench.evaluate.report.latex import Entry, LatexTable, Place, Stub, escape, write_table
+from imedbench.evaluate.report.latex import Content, Entry, LatexTable, Place, escape, write_table
 from imedbench.evaluate.report.numbers import Numbers
 from imedbench.evaluate.report.overview import arms_of, shown_turns
 from imedbench.evaluate.report.sheets import Mean
@@ -46,15 +46,15 @@ def _origin(numbers: Numbers) -> list[str]:
     ]
 
 
-def _down(rows: Sequence[Sequence[Stub]], stubs: int) -> list[list[Place]]:
+def _down(rows: Sequence[Sequence[Content]], stubs: int) -> list[list[Place]]:
     """In each column, the rows that are alike in all names but the last, the run's."""
-    groups: dict[tuple[Stub, ...], list[int]] = {}
+    groups: dict[tuple[Content, ...], list[int]] = {}
     for number, row in enumerate(rows):
         groups.setdefault(tuple(row[: stubs - 1]), []).append(number)
     return [[(row, column) for row in some] for some in groups.values() for column in range(stubs, len(rows[0]))]
 
 
-def _along(rows: Sequence[Sequence[Stub]], stubs: int, width: int) -> list[list[Place]]:
+def _along(rows: Sequence[Sequence[Content]], stubs: int, width: int) -> list[list[Place]]:
     """In each row, the columns side by side, so many at a time."""
     return [
         [(row, column) for column in range(first, first + width)]
@@ -76,7 +76,7 @@ def _data(numbers: Sequence[Numbers]) -> str:
     return f"{escape(str(run.facts['data']['name']))}, {counts}"
 
 
-def _cells(numbers: Numbers, keys: Iterable[tuple[str, MetricSpec, int]]) -> list[Stub]:
+def _cells(numbers: Numbers, keys: Iterable[tuple[str, MetricSpec, int]]) -> list[Content]:
     """The means of these arms, metrics and turns."""
     return [_percent(numbers.turns.get((arm, metric.label, turn)), metric) for arm, metric, turn in keys]
 
@@ -100,9 +100,9 @@ def _safeclick(numbers: Sequence[Numbers]) -> list[LatexTable]:
         top.append((name, len(arms) + 1))
         middle += [("PP", perfect), ("IP", len(arms) - perfect + 1)]
         heads += [(rf"{arm.series.level:g}\%", 1) for arm in arms if arm.series] + [("Avg.", 1)]
-    rows: list[list[Stub]] = []
+    rows: list[list[Content]] = []
     for each in numbers:
-        row: list[Stub] = [escape(each.run.name)]
+        row: list[Content] = [escape(each.run.name)]
         for arms in groups.values():
             row += [_percent(each.turns.get((arm.name, metric.label, 1)), metric) for arm in arms]
             row.append(_percent(each.pooled([arm.name for arm in arms if not arm.perfect], metric.label), metric))
@@ -127,7 +127,7 @@ def _clicks(numbers: Sequence[Numbers]) -> list[LatexTable]:
     heads = [("", 1), *((f"{turn} click{'' if turn == 1 else 's'}", len(metrics)) for turn in turns)]
     below = [("Methods", 1), *((rf"m{_short(metric)} $\uparrow$", 1) for _ in turns for metric in metrics)]
     keys = [(arms[0].name, metric, turn) for turn in turns for metric in metrics]
-    rows: list[list[Stub]] = [[escape(each.run.name), *_cells(each, keys)] for each in numbers]
+    rows: list[list[Content]] = [[escape(each.run.name), *_cells(each, keys)] for each in numbers]
     caption = f"DSC (\\%) and NSD (\\%) after N clicks on {_data(numbers)}."
     return [LatexTable(caption, "clicks", [heads, below], 1, rows, _down(rows, 1)), *_by_target(numbers)]
 
@@ -141,7 +141,7 @@ def _by_target(numbers: Sequence[Numbers]) -> list[LatexTable]:
 def _target_table(numbers: Sequence[Numbers], arm: Arm, metric: MetricSpec) -> LatexTable:
     targets = _targets(numbers)
     heads = [("Methods", 1), *((escape(target), 1) for target in targets), (f"m{_short(metric)}", 1)]
-    rows: list[list[Stub]] = []
+    rows: list[list[Content]] = []
     for each in numbers:
         found = each.by_target
         row = [_percent(found.get((target, arm.name, metric.label)), metric) for target in targets]
@@ -160,7 +160,7 @@ def _prism(numbers: Sequence[Numbers]) -> list[LatexTable]:
     metrics = numbers[0].run.protocol.metrics[:2]
     targets = _targets(numbers)
     heads = [("", 1), ("Methods", 1), *((escape(target), 1) for target in targets)]
-    rows: list[list[Stub]] = []
+    rows: list[list[Content]] = []
     for arm in arms_of(numbers):
         for each in numbers:
             cells = [
@@ -181,7 +181,7 @@ def _imis(numbers: Sequence[Numbers]) -> list[LatexTable]:
         [("", 2), ("Interactions", len(turns))],
         [("Prompt", 1), ("Model", 1), *((str(turn), 1) for turn in turns)],
     ]
-    rows: list[list[Stub]] = [
+    rows: list[list[Content]] = [
         [escape(arm.name), escape(each.run.name), *_cells(each, ((arm.name, metric, turn) for turn in turns))]
         for arm, each in product(arms, numbers)
     ]
@@ -198,7 +198,7 @@ def _medsam(numbers: Sequence[Numbers]) -> list[LatexTable]:
             [("Targets", 1), *((escape(each.run.name), 1) for _ in metrics for each in numbers)],
         ]
         sides = list(product(metrics, numbers))
-        rows: list[list[Stub]] = [
+        rows: list[list[Content]] = [
             [escape(target), *(_of_target(each, target, arm, metric) for metric, each in sides)]
             for target in _targets(numbers)
         ]
@@ -216,7 +216,7 @@ def _cvpr(numbers: Sequence[Numbers]) -> list[LatexTable]:
     heads = [("Modality", 1), ("Model", 1)]
     heads += [(f"{_short(metric)} {what}", 1) for what in ("AUC", "Final") for metric in protocol.metrics]
     modalities = sorted({str(key[0]) for each in numbers for key in each.by_modality})
-    rows: list[list[Stub]] = []
+    rows: list[list[Content]] = []
     for modality in modalities:
         for each in numbers:
             areas = [each.by_modality.get((modality, arm.name, f"auc {metric.label}")) for metric in protocol.metrics]
@@ -235,7 +235,7 @@ def _noc(numbers: Sequence[Numbers]) -> list[LatexTable]:
     arm = arms_of(numbers)[0]
     curves = [curve for curve in numbers[0].run.protocol.curves if curve.curve == "noc"]
     heads = [("Methods", 1), *((rf"NoC@{100 * (curve.threshold or 0):g} $\downarrow$", 1) for curve in curves)]
-    rows: list[list[Stub]] = []
+    rows: list[list[Content]] = []
     for each in numbers:
         found = [each.turns.get((arm.name, curve.label, WHOLE_SESSION)) for curve in curves]
         rows.append([escape(each.run.name), *(Entry(mean.mean if mean else math.nan, better=-1) for mean in found)])
@@ -250,7 +250,7 @@ def _generic(numbers: Sequence[Numbers]) -> list[LatexTable]:
     heads = [[("", 2), *names]] if len(turns) > 1 else []
     below = [(f"turn {turn}", 1) for _ in names for turn in turns] if heads else [(name, 1) for name, _ in names]
     keys = list(product(protocol.metrics, turns))
-    rows: list[list[Stub]] = [
+    rows: list[list[Content]] = [
         [escape(arm.name), escape(each.run.name), *_cells(each, ((arm.name, *key) for key in keys))]
         for arm, each in product(arms, numbers)
     ]
