@@ -8,7 +8,7 @@ from segment_anything.modeling.mask_decoder import MLP
 from segment_anything.modeling.transformer import TwoWayTransformer
 from torch import Tensor, nn
 
-from baselines.imis_net.attention import fuse
+from baselines.sam.attention import fuse
 
 MASKS = 4
 """That each prompt is answered with: one for clear prompts, three for ambiguous ones. Only the three are ever used."""

@@ -5,7 +5,7 @@ import torch
 from segment_anything.modeling.transformer import Attention as Plain
 from segment_anything.modeling.transformer import TwoWayTransformer
 
-from baselines.imis_net.attention import Attention, fuse
+from baselines.sam.attention import Attention, fuse
 
 GENERATOR = torch.Generator().manual_seed(3)
 TOKENS = torch.randn(3, 7, 32, generator=GENERATOR)
