@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from baselines.prism.blocks import Convolutions, Perceptron
 from baselines.prism.prompts import MASKS
+from baselines.prism.refine import Refinement
 from baselines.prism.settings import Settings
 
 Prepared = tuple[Tensor, ...]
@@ -72,7 +73,7 @@ class Pyramid(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From tokens and the image's map to masks."""
+    """From tokens and the image's map to masks; holds the network that corrects the chosen one, as checkpoints do."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -81,6 +82,7 @@ class Decoder(nn.Module):
         self.decoder = Pyramid(settings)
         self.output_hypernetworks_mlps = nn.ModuleList(Perceptron((width, width, full)) for _ in range(MASKS))
         self.iou_prediction_head = Perceptron((width, 256, MASKS))
+        self.refine = Refinement(settings.refined_width) if settings.refine else None
 
     def prepare(self, skips: Sequence[Tensor]) -> Prepared:
         """What is made of an image once; ``skips`` are the encoder's maps, the finest first."""

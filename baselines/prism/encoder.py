@@ -38,7 +38,7 @@ class ImageEncoder(nn.Module):
             )  # fmt: skip
             _, half, quarter, eighth = settings.channels
             chains = ((width, eighth, quarter, half), (width, eighth, quarter), (width, eighth))
-            self.neck_list = nn.ModuleList(nn.ModuleDict({"up": _rise(chain)}) for chain in chains)
+            self.neck_list = nn.ModuleList(_Neck(chain) for chain in chains)
         if self.sides != "transformer":
             self.cnn_encoder = _convolutions(settings)
 
@@ -62,7 +62,8 @@ class ImageEncoder(nn.Module):
         """The convolutions' five maps, the finest first."""
         found = [self.cnn_encoder["conv_0"](image)]
         for level in range(1, 1 + STAGES):
-            found.append(self.cnn_encoder[f"down_{level}"]["convs"](functional.max_pool3d(found[-1], 2)))
+            convolutions = self.cnn_encoder.get_submodule(f"down_{level}.convs")
+            found.append(convolutions(functional.max_pool3d(found[-1], 2)))
         return found
 
     def _look(self, image: Tensor) -> list[Tensor]:
@@ -73,8 +74,8 @@ class ImageEncoder(nn.Module):
             tokens = block(tokens)
             if number % stage == 0:
                 found.append(tokens.movedim(-1, 1))
-        necks = [neck["up"] for neck in self.neck_list]  # type: ignore[index]
-        return [*(neck(each) for neck, each in zip(necks, found[:-1], strict=True)), self.neck(found[-1])]
+        risen = [neck(each) for neck, each in zip(self.neck_list, found[:-1], strict=True)]
+        return [*risen, self.neck(found[-1])]
 
 
 def _convolutions(settings: Settings) -> nn.ModuleDict:
@@ -87,23 +88,26 @@ def _convolutions(settings: Settings) -> nn.ModuleDict:
     return nn.ModuleDict({"conv_0": Convolutions(1, full), **levels})
 
 
-def _rise(widths: tuple[int, ...]) -> nn.Sequential:
+class _Neck(nn.Module):
     """Twice the size for each further width."""
-    units = [
-        nn.Sequential(
-            nn.Conv3d(inner, outer, 3, padding=1, bias=False), ChannelNorm(outer), nn.GELU(),
-            nn.ConvTranspose3d(outer, outer, 2, stride=2), ChannelNorm(outer), nn.GELU(),
-        )
-        for inner, outer in itertools.pairwise(widths)
-    ]  # fmt: skip
-    return nn.Sequential(*(_Rise(unit) for unit in units))
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.up = nn.Sequential(*(_Rise(*each) for each in itertools.pairwise(widths)))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        risen: Tensor = self.up(tokens)
+        return risen
 
 
 class _Rise(nn.Module):
-    def __init__(self, unit: nn.Sequential) -> None:
+    def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
-        self.single_up = unit
+        self.single_up = nn.Sequential(
+            nn.Conv3d(inner, outer, 3, padding=1, bias=False), ChannelNorm(outer), nn.GELU(),
+            nn.ConvTranspose3d(outer, outer, 2, stride=2), ChannelNorm(outer), nn.GELU(),
+        )  # fmt: skip
 
     def forward(self, values: Tensor) -> Tensor:
-        found: Tensor = self.single_up(values)
-        return found
+        risen: Tensor = self.single_up(values)
+        return risen

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from baselines.prism.decoder import Candidates, Decoder, Prepared
 from baselines.prism.encoder import ImageEncoder
 from baselines.prism.prompts import PromptEncoder, Prompts
-from baselines.prism.refine import Refinement
 from baselines.prism.settings import Settings
 
 
@@ -45,8 +44,6 @@ class Prism(nn.Module):
         self.image_encoder = ImageEncoder(self.settings)
         self.prompt_encoder = PromptEncoder(self.settings)
         self.mask_decoder = Decoder(self.settings)
-        if self.settings.refine:
-            self.mask_decoder.refine = Refinement(self.settings.refined_width)
 
     def see(self, image: Tensor) -> Seen:
         """What turns share, of normalised images (b, 1, S, S, S)."""
@@ -65,7 +62,7 @@ class Prism(nn.Module):
         candidates = self.mask_decoder(tokens, cells, seen.prepared)
         score, best = candidates.scores.max(1)
         chosen = candidates.logits[torch.arange(len(best), device=best.device), best][:, None]
-        if not self.settings.refine:
+        if self.mask_decoder.refine is None:
             return Answer(chosen, score, candidates, None)
         mended, errors = self.mask_decoder.refine(seen.image, chosen, said)
         return Answer(mended, score, candidates, errors)

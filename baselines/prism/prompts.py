@@ -13,7 +13,7 @@ from baselines.sam.attention import fuse
 
 MASKS = 4
 """That the network can draw; the first is for answers without a choice."""
-OUTSIDE, INSIDE = 0, 1
+NOWHERE, OUTSIDE, INSIDE = -1, 0, 1
 """Labels of points."""
 _HEADS, _LAYERS, _HIDDEN = 8, 2, 2048
 _MASK_STEP = 4
@@ -28,7 +28,7 @@ class Prompts:
     points: Tensor
     """(b, n, 3) voxels, in the order of the image's axes."""
     labels: Tensor
-    """(b, n) 1 inside the target, 0 outside."""
+    """(b, n) 1 inside the target, 0 outside, -1 for a point that there was no place for."""
     boxes: Tensor | None
     """(b, 6) first voxels along each axis, then the ends: one beyond the last."""
     previous: Tensor
@@ -84,12 +84,13 @@ class PromptEncoder(nn.Module):
 
     def sparse(self, prompts: Prompts) -> Tensor:
         """(b, n + 1 or 2, width): points, then a box or what says that there is none."""
-        kinds = torch.cat([each.weight for each in self.point_embeddings])  # type: ignore[arg-type]
-        points = self.pe_layer((prompts.points + 0.5) / self.size) + kinds[prompts.labels.long()]
+        kinds = torch.cat([*self.point_embeddings.parameters()])
+        none = self.not_a_point_embed.weight
+        points: Tensor = self.pe_layer((prompts.points + 0.5) / self.size) + kinds[prompts.labels.clamp(min=OUTSIDE)]
+        points = torch.where(prompts.labels[..., None] == NOWHERE, none, points)
         if prompts.boxes is None:
-            none = self.not_a_point_embed.weight.expand(len(points), 1, -1)
-            return torch.cat([points, none], 1)
-        corners = (prompts.boxes.unflatten(1, (2, _AXES)) + 0.5) / self.size
+            return torch.cat([points, none.expand(len(points), 1, -1)], 1)
+        corners = (prompts.boxes.view(-1, 2, _AXES) + 0.5) / self.size
         return torch.cat([points, self.pe_layer(corners) + kinds[2:]], 1)
 
     def dense(self) -> Tensor:
@@ -99,4 +100,5 @@ class PromptEncoder(nn.Module):
         places = torch.stack(torch.meshgrid(along, along, along, indexing="ij"), -1)
         if self.exchanged:
             places = places[..., [1, 0, 2]]
-        return self.pe_layer(places).flatten(0, 2).T[None, ..., None]
+        codes: Tensor = self.pe_layer(places)
+        return codes.flatten(0, 2).T[None, ..., None]

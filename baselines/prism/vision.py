@@ -50,15 +50,14 @@ class Attention(nn.Module):
         windows = _windows(tokens, self.side)
         inside = self.side if self.filled or grid > self.side else grid
         windows = windows[:, :inside, :inside, :inside]
-        queries, keys, values = (
-            each.unflatten(-1, (self.heads, -1)).movedim(-2, 1) for each in self.qkv(windows).chunk(3, -1)
-        )
+        made = self.qkv(windows).view(*windows.shape[:4], 3, self.heads, -1)
+        queries, keys, values = made.permute(4, 0, 5, 1, 2, 3, 6)
         # Of what only fills a single window up nobody asks what it finds.
         asked = min(inside, grid)
         bias = self._bias(queries, asked).flatten(2, 4).flatten(3)
         asking = queries[:, :, :asked, :asked, :asked].flatten(2, 4)
         found = functional.scaled_dot_product_attention(asking, keys.flatten(2, 4), values.flatten(2, 4), bias)
-        found = found.transpose(1, 2).flatten(2).unflatten(1, (asked,) * 3)
+        found = found.transpose(1, 2).reshape(len(found), asked, asked, asked, -1)
         mended: Tensor = self.proj(_whole(found, count, grid))
         return mended
 
@@ -113,7 +112,7 @@ def _windows(tokens: Tensor, side: int) -> Tensor:
     along = -(-grid // side)
     gap = along * side - grid
     padded = functional.pad(tokens, (0, 0, *(3 * (0, gap))))
-    parts = padded.unflatten(1, (along, side)).unflatten(3, (along, side)).unflatten(5, (along, side))
+    parts = padded.reshape(-1, along, side, along, side, along, side, tokens.shape[-1])
     return parts.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(0, 3)
 
 
@@ -121,5 +120,5 @@ def _whole(windows: Tensor, count: int, grid: int) -> Tensor:
     """(b windows, m, m, m, c) back to (b, n, n, n, c)."""
     side = windows.shape[1]
     along = round((len(windows) / count) ** (1 / 3))
-    parts = windows.unflatten(0, (count, along, along, along)).permute(0, 1, 4, 2, 5, 3, 6, 7)
+    parts = windows.reshape(count, along, along, along, *windows.shape[1:]).permute(0, 1, 4, 2, 5, 3, 6, 7)
     return parts.reshape(count, along * side, along * side, along * side, -1)[:, :grid, :grid, :grid]

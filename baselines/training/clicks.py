@@ -12,21 +12,21 @@ NOWHERE = -1
 
 
 def clicks_in(regions: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
-    """Clicks on pixels of regions, all pixels of a region equally likely, with replacement.
+    """Clicks on pixels or voxels of regions, all of a region equally likely, with replacement.
 
     Args:
-        regions: (b, h, w) bool.
+        regions: (b, ...) bool, of d dimensions besides the first.
         chance: (b, n), uniform from 0 to 1.
 
     Returns:
-        (b, n, 2) places (y, x), 0 for an empty region; (b, n) bool, whether there was a place.
+        (b, n, d) places in the order of the axes, 0 for an empty region; (b, n) bool, whether there was a place.
     """
     upto = regions.flatten(1).cumsum(1, dtype=torch.int32)
     size = upto[:, -1:]
     wanted = (chance * size).int().clamp(max=size - 1) + 1
     pixel = torch.searchsorted(upto, wanted.clamp(min=1)).clamp(max=upto.shape[1] - 1)
     found = (size > 0).expand_as(wanted)
-    places = torch.stack([pixel // regions.shape[2], pixel % regions.shape[2]], 2)
+    places = torch.stack(torch.unravel_index(pixel, regions.shape[1:]), 2)
     return places * found[..., None], found
 
 
@@ -65,15 +65,15 @@ def corrections(guess: Tensor, truth: Tensor, chance: Tensor) -> tuple[Tensor, T
     """Clicks on pixels where a guess is wrong, missed and false ones equally likely.
 
     Args:
-        guess: (b, h, w) bool.
-        truth: (b, h, w) bool.
+        guess: (b, ...) bool.
+        truth: (b, ...) bool.
         chance: (b, n), uniform from 0 to 1.
 
     Returns:
-        (b, n, 2) places (y, x); (b, n) labels: 1 on what was missed, 0 on what is false, `NOWHERE` where nothing is
-        wrong.
+        (b, n, d) places in the order of the axes; (b, n) labels: 1 on what was missed, 0 on what is false, `NOWHERE`
+        where nothing is wrong.
     """
     places, found = clicks_in(guess ^ truth, chance)
     rows = torch.arange(len(truth), device=truth.device)[:, None]
-    inside = truth[rows, places[..., 0], places[..., 1]].long()
+    inside = truth[rows, *places.unbind(2)].long()
     return places, torch.where(found, inside, NOWHERE)

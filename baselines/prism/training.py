@@ -1,0 +1,147 @@
+"""PRISM in training: eleven turns with gradients through all of them (Li et al. 2024, section 2)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from baselines.prism import user
+from baselines.prism.checkpoint import load_checkpoint
+from baselines.prism.course import PrismCourse
+from baselines.prism.network import Prism, Seen
+from baselines.prism.objective import Losses as Objectives
+from baselines.prism.prompts import Prompts
+from baselines.prism.samples import PrismBatch, PrismSamples
+from baselines.training.trainee import Chance, Losses
+from imedbench.store import Store
+
+NAME = "prism"
+SETTINGS, INTAKE = "settings", "intake"
+"""Facts in the header of the weights."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """A session on a batch."""
+
+    batch: PrismBatch
+    chance: Chance
+
+
+class PrismTrainee:
+    """PRISM with its simulated user."""
+
+    def __init__(self, course: PrismCourse, start: Path | None) -> None:
+        """Random weights, or those of a checkpoint.
+
+        Raises:
+            MissingWeights: it does not fit.
+        """
+        self.network = Prism(course.network)
+        if start is not None:
+            load_checkpoint(self.network, start, NAME)
+        self.facts = {SETTINGS: json.dumps(asdict(course.network))}
+        self._course = course
+
+    def samples(self, stores: Sequence[Store]) -> PrismSamples:
+        """The training volumes of the stores.
+
+        Raises:
+            BadStore: there is none.
+        """
+        samples = PrismSamples(stores, self._course)
+        self.facts[INTAKE] = json.dumps(asdict(samples.intake))
+        return samples
+
+    def begin(self, batch: PrismBatch, chance: Chance) -> State:
+        """Nothing is made yet: gradients reach the image's encoder from all turns at once."""
+        return State(batch, chance)
+
+    def rounds(self, state: State) -> int:
+        """One: all turns are learned from together."""
+        return 1
+
+    def round(self, state: State, number: int) -> Losses:
+        """All turns; the loss is their mean."""
+        session, batch = self._course.session, state.batch
+        seen = self._seen(batch.image)
+        truth, boxes = batch.truth[:, 0] > 0, batch.box if session.box else None
+        objective = Objectives(self._course.objective, batch.truth)
+        logits = torch.zeros_like(batch.image)
+        said = torch.zeros((len(truth), 2, *truth.shape[1:]), dtype=torch.bool, device=truth.device)
+        total: dict[str, Tensor] = {}
+        for turn in range(session.turns):
+            given = self._prompts(logits.detach()[:, 0] > 0, truth, batch.box, state.chance.common(turn))
+            said = user.marked(said, given)
+            step = partial(self._turn, seen, given, boxes, objective=objective)
+            logits, losses = (
+                checkpoint(step, logits, said, use_reentrant=False) if self._recomputes else step(logits, said)
+            )
+            for name, value in losses.items():
+                total[name] = total.get(name, value.new_zeros(())) + value / session.turns
+        overlap = _dice(logits.detach() > 0, batch.truth > 0)
+        return {**total, "dice": overlap}
+
+    def end(self, state: State) -> None:
+        """Nothing is left to do."""
+
+    @property
+    def _recomputes(self) -> bool:
+        return self._course.recompute and torch.is_grad_enabled()
+
+    def _seen(self, image: Tensor) -> Seen:
+        return self.network.see(image)
+
+    def _turn(
+        self,
+        seen: Seen,
+        given: user.Points,
+        boxes: Tensor | None,
+        logits: Tensor,
+        said: Tensor,
+        *,
+        objective: Objectives,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The answer's logits, and its losses."""
+        answer = self.network(seen, Prompts(*given, boxes, logits), said)
+        return answer.logits.float(), objective(answer)
+
+    @torch.no_grad()
+    def _prompts(self, guess: Tensor, truth: Tensor, boxes: Tensor, rng: np.random.Generator) -> user.Points:
+        session = self._course.session
+        parts = [user.points(guess, truth, session, rng)]
+        if session.scribbles:
+            parts.append(user.scribbles(guess, truth, boxes, session, rng))
+        return user.together(parts)
+
+
+def _dice(guess: Tensor, truth: Tensor) -> Tensor:
+    """Mean over targets (b, 1, S, S, S)."""
+    both = (guess & truth).flatten(1).sum(1)
+    return (2 * both / (guess.flatten(1).sum(1) + truth.flatten(1).sum(1)).clamp(min=1)).mean()
+
+
+class PrismSubject:
+    """PRISM, for `imedbench train`."""
+
+    name = NAME
+    package = "baselines.prism"
+    course = PrismCourse
+    default = "basic"
+
+    def trainee(self, course: PrismCourse, checkpoint: Path | None, folder: Path) -> PrismTrainee:
+        """The network to train; nothing is kept in ``folder``.
+
+        Raises:
+            MissingWeights: the checkpoint does not fit.
+        """
+        return PrismTrainee(course, checkpoint)
+
+
+SUBJECT = PrismSubject()
