@@ -70,19 +70,19 @@ class PrismTrainee:
     def round(self, state: State, number: int) -> Losses:
         """All turns; the loss is their mean."""
         session, batch = self._course.session, state.batch
-        seen = self._seen(batch.image)
+        seen = self.network.see(batch.image)
         truth, boxes = batch.truth[:, 0] > 0, batch.box if session.box else None
         objective = Objectives(self._course.objective, batch.truth)
         logits = torch.zeros_like(batch.image)
         said = torch.zeros((len(truth), 2, *truth.shape[1:]), dtype=torch.bool, device=truth.device)
         total: dict[str, Tensor] = {}
+        recomputes = self._course.recompute and torch.is_grad_enabled()
         for turn in range(session.turns):
             given = self._prompts(logits.detach()[:, 0] > 0, truth, batch.box, state.chance.common(turn))
             said = user.marked(said, given)
-            step = partial(self._turn, seen, given, boxes, objective=objective)
-            logits, losses = (
-                checkpoint(step, logits, said, use_reentrant=False) if self._recomputes else step(logits, said)
-            )
+            step = partial(self._turn, seen, said=said, objective=objective)
+            prompts = Prompts(*given, boxes, logits)
+            logits, losses = checkpoint(step, prompts, use_reentrant=False) if recomputes else step(prompts)
             for name, value in losses.items():
                 total[name] = total.get(name, value.new_zeros(())) + value / session.turns
         overlap = _dice(logits.detach() > 0, batch.truth > 0)
@@ -91,25 +91,11 @@ class PrismTrainee:
     def end(self, state: State) -> None:
         """Nothing is left to do."""
 
-    @property
-    def _recomputes(self) -> bool:
-        return self._course.recompute and torch.is_grad_enabled()
-
-    def _seen(self, image: Tensor) -> Seen:
-        return self.network.see(image)
-
     def _turn(
-        self,
-        seen: Seen,
-        given: user.Points,
-        boxes: Tensor | None,
-        logits: Tensor,
-        said: Tensor,
-        *,
-        objective: Objectives,
+        self, seen: Seen, prompts: Prompts, *, said: Tensor, objective: Objectives
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The answer's logits, and its losses."""
-        answer = self.network(seen, Prompts(*given, boxes, logits), said)
+        answer = self.network(seen, prompts, said)
         return answer.logits.float(), objective(answer)
 
     @torch.no_grad()
@@ -117,7 +103,7 @@ class PrismTrainee:
         session = self._course.session
         parts = [user.points(guess, truth, session, rng)]
         if session.scribbles:
-            parts.append(user.scribbles(guess, truth, boxes, session, rng))
+            parts.append(user.scribbles(guess, truth, boxes, session=session, rng=rng))
         return user.together(parts)
 
 

@@ -10,7 +10,7 @@ from baselines.prism.course import Session
 from baselines.prism.prompts import INSIDE, NOWHERE, OUTSIDE
 from baselines.training.clicks import corrections
 from imedbench.prompts.scribble import ScribbleUser
-from imedbench.types import Array, Mask
+from imedbench.types import Array, Mask, Scribble
 
 _MISSED = ScribbleUser(region="missed", slices="each")
 _SURPLUS = ScribbleUser(region="surplus", slices="each")
@@ -25,14 +25,14 @@ def points(guess: Tensor, truth: Tensor, session: Session, rng: np.random.Genera
     return corrections(guess, truth, chance)
 
 
-def scribbles(guess: Tensor, truth: Tensor, boxes: Tensor, session: Session, rng: np.random.Generator) -> Points:
+def scribbles(guess: Tensor, truth: Tensor, boxes: Tensor, *, session: Session, rng: np.random.Generator) -> Points:
     """The voxels of what is drawn on misses and on what is false near the target, slice by slice across z.
 
     Lines are found on the CPU. Targets with fewer voxels have points without a place.
     """
     drawn = [
-        _drawn(*(each.T.numpy() for each in pair), np.array(box[[2, 1, 0, 5, 4, 3]]), session=session, rng=rng)
-        for *pair, box in zip(guess.cpu(), truth.cpu(), boxes.cpu(), strict=True)
+        _drawn(_upright(one), _upright(other), box[[2, 1, 0, 5, 4, 3]].numpy(), session=session, rng=rng)
+        for one, other, box in zip(guess.cpu(), truth.cpu(), boxes.cpu(), strict=True)
     ]
     most = max(len(places) for places, _ in drawn)
     where, labels = torch.zeros(len(drawn), most, 3, dtype=torch.int64), torch.full((len(drawn), most), NOWHERE)
@@ -49,8 +49,8 @@ def _drawn(guess: Mask, truth: Mask, box: Array, *, session: Session, rng: np.ra
     near[tuple(slice(*each) for each in zip(low, high, strict=True))] = True
     found, kinds = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
     for user, seen, label in ((_MISSED, guess, INSIDE), (_SURPLUS, guess & (near | truth), OUTSIDE)):
-        strokes = user(truth, seen, rng)
-        places = _run([stroke.voxels for stroke in strokes], session, rng)
+        strokes = [each.voxels for each in user(truth, seen, rng) if isinstance(each, Scribble)]
+        places = _run(strokes, session, rng)
         found.append(places)
         kinds.append(np.full(len(places), label))
     return np.concatenate(found), np.concatenate(kinds)
@@ -66,6 +66,12 @@ def _run(strokes: Sequence[Array], session: Session, rng: np.random.Generator) -
         return voxels
     start = int(rng.integers(0, len(voxels) - session.scribble_most + 1))
     return voxels[start : start + session.scribble_most]
+
+
+def _upright(cube: Tensor) -> Mask:
+    """(x, y, z) as an array (z, y, x)."""
+    turned: Mask = cube.permute(2, 1, 0).numpy()
+    return turned
 
 
 def together(parts: Sequence[Points]) -> Points:
