@@ -29,6 +29,12 @@ MODELS = {
     "sam2-large": "baselines.sam2:SAM2_LARGE",
     "medsam2": "baselines.sam2:MEDSAM2",
     "imis-net": "baselines.imis_net:CARD",
+    "prism": "baselines.prism:CARD",
+    "prism-colon": "baselines.prism:COLON",
+    "prism-pancreas": "baselines.prism:PANCREAS",
+    "prism-lits": "baselines.prism:LITS",
+    "prism-kits": "baselines.prism:KITS",
+    "prism-oracle-crop": "baselines.prism:ORACLE_CROP",
     "threshold": "imedbench.models.threshold:THRESHOLD",
     "oracle": "imedbench.models.oracle:ORACLE",
 }
@@ -36,6 +42,7 @@ MODELS = {
 TRAINING = {
     "imis-lite": "baselines.imis_lite.training:SUBJECT",
     "imis-net": "baselines.imis_net.training:SUBJECT",
+    "prism": "baselines.prism.training:SUBJECT",
 }
 TRAINER = "baselines.training.run"
 """The module that trains them."""

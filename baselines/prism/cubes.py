@@ -15,14 +15,15 @@ Corner = tuple[int, int, int]
 """First voxel (z, y, x), which may lie outside the volume."""
 
 
-def around(centre: Sequence[float], grid: Sequence[int], size: int) -> Corner:
+def around(centre: Sequence[int], grid: Sequence[int], size: int) -> Corner:
     """Of the cube with this voxel in its middle, moved inside the volume; a shorter axis lies in the cube's middle."""
-    corner = []
-    for place, length in zip(centre, grid, strict=True):
-        first = int(np.floor(place)) - size // 2
-        corner.append(min(max(first, 0), length - size) if length >= size else (length - size) // 2)
-    z, y, x = corner
+    z, y, x = (begin(place, length, size) for place, length in zip(centre, grid, strict=True))
     return z, y, x
+
+
+def begin(place: int, length: int, size: int) -> int:
+    """The same along one axis."""
+    return min(max(int(place) - size // 2, 0), length - size) if length >= size else (length - size) // 2
 
 
 def cut(voxels: Array, corner: Corner, size: int, *, beyond: float) -> Array:
