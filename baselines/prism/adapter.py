@@ -54,7 +54,8 @@ def load(card: Card, checkpoint: Path | None, device: str) -> "PrismModel":
     intake = Intake(**json.loads(facts[INTAKE])) if INTAKE in facts else _published(card)
     network = Prism(settings)
     load_checkpoint(network, checkpoint, card.name)
-    network.eval().requires_grad_(False).to(device)  # noqa: FBT003 - torch's own signature
+    network.eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
+    network.to(device).to(memory_format=torch.channels_last_3d)
     return PrismModel(card, network, intake)
 
 
@@ -191,7 +192,7 @@ class PrismSession:
         shared = Seen(
             seen.image.expand(count, -1, -1, -1, -1),
             seen.coarse.expand(count, -1, -1, -1, -1),
-            tuple(each.expand(count, -1, -1, -1, -1) for each in seen.prepared),
+            tuple(each._replace(skip=each.skip.expand(count, -1, -1, -1, -1)) for each in seen.prepared),
         )
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             answer = self._network(shared, Prompts(*given, boxes, previous), said)

@@ -8,6 +8,10 @@ from torch.nn import functional
 
 SLOPE = 0.1
 """Of the leaky rectifiers."""
+_LEAST = 1e-5
+"""Added to the variance."""
+_ROWS = 2**15
+"""Positions at a time that stay in the processor's cache."""
 
 
 class ChannelNorm(nn.Module):
@@ -38,7 +42,34 @@ class ConvolutionUnit(nn.Module):
 
     def finish(self, convolved: Tensor) -> Tensor:
         """What follows the convolution."""
+        if _lies_by_position(convolved) and not torch.is_grad_enabled():
+            return _finish(convolved, *self.adn.parameters())
         return functional.leaky_relu(self.adn["N"](convolved), SLOPE, inplace=True)
+
+
+def _lies_by_position(values: Tensor) -> bool:
+    """Whether this is memory of a CPU in which the channels of each position lie side by side."""
+    return not values.is_cuda and values.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def _finish(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Instance norm and rectifier of (b, c, h, w, d) that lies by position, in its own memory.
+
+    torch's own turns it around and back, and goes through memory five times.
+    """
+    for rows in values.permute(0, 2, 3, 4, 1).flatten(1, 3):
+        parts = rows.split(_ROWS)
+        squares = torch.empty_like(parts[0])
+        # Sums of parts are exact enough to be subtracted.
+        mean = torch.stack([part.sum(0) for part in parts]).sum(0) / len(rows)
+        square = torch.stack([torch.mul(part, part, out=squares[: len(part)]).sum(0) for part in parts]).sum(0) / len(
+            rows
+        )
+        scale = weight * ((square - mean.square()).clamp(min=0) + _LEAST).rsqrt()
+        shift = bias - mean * scale
+        for part in parts:
+            functional.leaky_relu_(part.mul_(scale).add_(shift), SLOPE)
+    return values
 
 
 class Convolutions(nn.Module):

@@ -1,8 +1,10 @@
 """PRISM's mask decoder: back up to the volume's size, candidate masks with scores.
 
-The maps that the image encoder sends to each scale do not change while a user works. The first convolution of a scale
-sees them beside what comes from below, and a convolution of channels side by side is the sum of those of either: the
-encoder's part is made once for each image (`Decoder.prepare`).
+Two identities save most of what it costs. The maps that the image encoder sends to each scale do not change while a
+user works; the first convolution of a scale sees them beside what comes from below, and a convolution of channels side
+by side is the sum of those of either, so the encoder's part is made once an image. And what comes from below is doubled
+by a transposed convolution of two voxels a side before that convolution of three: together they are one transposed
+convolution of four, an eighth of whose voxels meet at each place.
 """
 
 import itertools
@@ -18,9 +20,6 @@ from baselines.prism.prompts import MASKS
 from baselines.prism.refine import Refinement
 from baselines.prism.settings import Settings
 
-Prepared = tuple[Tensor, ...]
-"""Of each scale, the coarsest first, what its first convolution makes of the encoder's map."""
-
 
 class Candidates(NamedTuple):
     """Of b targets, k each."""
@@ -29,6 +28,19 @@ class Candidates(NamedTuple):
     """(b, k, S, S, S)"""
     scores: Tensor
     """(b, k) predicted Dice, 0 to 1."""
+
+
+class Scale(NamedTuple):
+    """What is made once for all turns on an image, at one scale."""
+
+    skip: Tensor
+    """(b, outer, 2 h, 2 w, 2 d): what the first convolution makes of the encoder's map, and of the biases below it."""
+    kernel: Tensor
+    """(inner, outer, 4, 4, 4): doubling and first convolution in one."""
+
+
+Prepared = tuple[Scale, ...]
+"""Of each scale, the coarsest first."""
 
 
 class Raise(nn.Module):
@@ -40,18 +52,40 @@ class Raise(nn.Module):
         self.upsample = nn.ModuleDict({"deconv": nn.ConvTranspose3d(inner, raised, 2, stride=2)})
         self.convs = Convolutions(skip + raised, outer)
 
-    def prepare(self, skip: Tensor) -> Tensor:
-        """The encoder's part of the first convolution."""
-        first = self.convs.conv_0.conv
-        return functional.conv3d(skip, first.weight[:, : self.skip], first.bias, padding=1)
+    def prepare(self, skip: Tensor) -> Scale:
+        """What does not depend on prompts, for the encoder's map (b, skip, 2 h, 2 w, 2 d)."""
+        first, (weight, bias) = self.convs.conv_0.conv, self.upsample.parameters()
+        own, below = first.weight[:, : self.skip], first.weight[:, self.skip :]
+        with torch.autocast(skip.device.type, enabled=False):
+            kernel = composed(weight, below)
+            # Of the biases: constant, but where the convolution reaches over the border.
+            field = functional.conv3d(bias[None, :, None, None, None].expand(-1, -1, 3, 3, 3), below, padding=1)
+        for axis, length in enumerate(skip.shape[2:], 2):
+            places = torch.ones(length, dtype=torch.long, device=skip.device)
+            places[0], places[-1] = 0, 2
+            field = field.index_select(axis, places)
+        return Scale(functional.conv3d(skip, own, first.bias, padding=1) + field, kernel)
 
-    def forward(self, values: Tensor, prepared: Tensor) -> Tensor:
+    def forward(self, values: Tensor, scale: Scale) -> Tensor:
         """(b, inner, h, w, d) to (b, outer, 2 h, 2 w, 2 d)."""
-        unit = self.convs.conv_0
-        raised = self.upsample["deconv"](values)
-        found = unit.finish(functional.conv3d(raised, unit.conv.weight[:, self.skip :], padding=1) + prepared)
-        mended: Tensor = self.convs.conv_1(found)
-        return mended
+        raised = functional.conv_transpose3d(values, scale.kernel, stride=2, padding=1)
+        found: Tensor = self.convs.conv_1(self.convs.conv_0.finish(raised + scale.skip))
+        return found
+
+
+def composed(double: Tensor, convolution: Tensor) -> Tensor:
+    """(i, o, 4, 4, 4), for a transposed convolution with stride 2 and padding 1.
+
+    Args:
+        double: (i, m, 2, 2, 2), of the transposed convolution with stride 2 that comes first.
+        convolution: (o, m, 3, 3, 3), of the convolution with padding 1 that follows.
+    """
+    turned = convolution.flip(2, 3, 4)
+    kernel = double.new_zeros(double.shape[0], convolution.shape[0], 4, 4, 4)
+    for x, y, z in itertools.product(range(2), repeat=3):
+        part = torch.einsum("im,omxyz->ioxyz", double[:, :, x, y, z], turned)
+        kernel = kernel + functional.pad(part, (z, 1 - z, y, 1 - y, x, 1 - x))
+    return kernel
 
 
 class Pyramid(nn.Module):
