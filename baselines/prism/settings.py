@@ -28,7 +28,7 @@ class Settings:
     channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (32, 32, 64, 128)
     """Of the convolutions' maps at the full size, half of it, a quarter and an eighth."""
     embedding: PositiveInt = 384
-    """Channels of the coarsest map, where image and prompts meet: a multiple of 24."""
+    """Channels of the coarsest map, where image and prompts meet: a multiple of 48."""
     candidates: Literal[1, 3] = 3
     """Masks with a score that each answer is chosen from ("confidence learning"); with 1 there is no choice."""
     refine: bool = True
@@ -55,7 +55,7 @@ class Settings:
             ("size", self.size, PATCH),
             ("depth", self.depth, STAGES),
             ("width", self.width, self.heads),
-            ("embedding", self.embedding, 24),
+            ("embedding", self.embedding, 48),
         )
         for name, value, divisor in rules:
             if value % divisor:
