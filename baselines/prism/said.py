@@ -79,7 +79,7 @@ def cubes(said: Said, there: Sequence[Corner], grid: Sequence[int], size: int) -
     extent = said.box
     if extent is None and said.mask is not None and not there:
         extent = _extent(said.mask > 0)
-    if extent is not None:
+    if extent is not None and not any(_held(np.stack([extent[0], extent[1] - 1]), [one], size).all() for one in there):
         found += [corner for corner in _tiles(extent, grid, size) if corner not in found]
     inside = said.places[said.inside]
     left = inside[~_held(inside, found, size)]

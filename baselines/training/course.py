@@ -159,7 +159,8 @@ def parse_course(kind: type[C], text: str, path: str) -> C:
 def as_toml(course: Course) -> str:
     """The course as a TOML file that reads back as the same."""
     lines: list[str] = []
-    _write(course.model_dump(mode="json"), "", lines)
+    # TOML has no word for nothing: what is left out is not said.
+    _write(course.model_dump(mode="json", exclude_none=True), "", lines)
     return "\n".join(lines).lstrip() + "\n"
 
 

@@ -42,7 +42,7 @@ def test_measured_inside_targets() -> None:
 def test_it_must_make_sense() -> None:
     with pytest.raises(ValueError, match="low is 3 and high 2"):
         Intake(3, 2)
-    with pytest.raises(ValueError, match="std"):
+    with pytest.raises(ValueError, match="greater than 0"):
         Intake(0, 1, 0, 0)
 
 
