@@ -134,7 +134,7 @@ def _longest_start(stem: str, studies: Container[str], longest: int | None = Non
 def _bare(stem: str) -> str:
     """A stem without the words for image and label."""
     kept = [word for word in re.split(r"[^a-z0-9]+", stem.lower()) if word and word not in IMAGE_WORDS]
-    return "_".join(word for word in kept if not LABEL_WORDS.fullmatch(word))
+    return "_".join(word for word in kept if not (word.isalpha() and LABEL_WORDS.search(word)))
 
 
 def _common_text(first: str, second: str) -> str:

@@ -23,7 +23,7 @@ def test_loads_by_name_and_by_path(tmp_path: Path) -> None:
 
 
 def test_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(UnknownName, match="btcv, msd_hippocampus, totalsegmentator"):
+    with pytest.raises(UnknownName, match="btcv, kits, lits, msd_colon, msd_hippocampus, msd_pancreas"):
         load_recipe("brats")
 
 
