@@ -4,13 +4,15 @@
 def models() -> None:
     """Lists the models of the catalogue."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from imedbench import catalog
     from imedbench.cli.screen import console
     from imedbench.errors import Unavailable
 
-    table = Table("model", "prompts", "images", "licence", "what it is", box=None, header_style="bold")
+    # Of all columns this one must be whole, however narrow the screen.
+    name_column = Column("model", no_wrap=True)
+    table = Table(name_column, "prompts", "images", "licence", "what it is", box=None, header_style="bold")
     broken: list[Unavailable] = []
     for name in catalog.models():
         try:

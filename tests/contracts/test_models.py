@@ -4,6 +4,7 @@ Those with weights that cannot be had here run on small seeded random ones: the 
 """
 
 import copy
+import itertools
 import runpy
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,6 +59,15 @@ def seeded_imis_net() -> Model:
     return ImisModel(CARD, fake["filled"](fake["SMALL"], replace(read_settings("released"), side=128)))
 
 
+def seeded_prism(name: str) -> Model:
+    from baselines.prism.adapter import PrismModel
+    from baselines.prism.intake import of_each
+    from baselines.prism.network import Prism
+
+    fake = runpy.run_path(str(FAKES / "prism.py"))
+    return PrismModel(catalog.card(name), fake["fill"](Prism(fake["small"]())), of_each())
+
+
 @pytest.fixture(scope="module", params=list(catalog.MODELS))
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     name: str = request.param
@@ -65,6 +75,8 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return load(name, device="cpu")
     if "sam2" in name:
         return seeded_sam2(name, tmp_path_factory.mktemp("weights"))
+    if name.startswith("prism"):
+        return seeded_prism(name)
     return seeded_imis_net() if name == "imis-net" else seeded_sam(name)
 
 
@@ -183,26 +195,29 @@ def test_other_dimensions_are_refused(model: Model) -> None:
 
 @pytest.mark.parametrize("size", [(7, 301), (33, 35), (130, 1), (257, 255)])
 def test_odd_sizes(model: Model, size: tuple[int, int]) -> None:
-    rows, columns = size
-    image = picture(rows, columns)
+    image = picture(*size)
+    if 2 not in model.card.dimensions:
+        # Thin volumes, a sixth as wide.
+        voxels = image.voxels[None, ::6, ::6].repeat(3, 0).astype(np.float32)
+        image = replace(volume(), voxels=voxels)
     prompts: dict[str, Prompt] = {
-        "box": Box((0.0, 0.0), (float(rows), float(columns))),
-        "click": Click((rows - 1.0, columns - 1.0)),
-        "mask": MaskPrompt(np.full(size, -1, np.float32)),
+        "box": Box((0.0,) * len(image.grid), tuple(map(float, image.grid))),
+        "click": Click(tuple(length - 1.0 for length in image.grid)),
+        "mask": MaskPrompt(np.full(image.grid, -1, np.float32)),
     }
     taken = [prompt for kind, prompt in prompts.items() if kind in model.card.prompts]
-    check(model.start(image).predict(taken), size)
+    check(model.start(image).predict(taken), image.grid)
 
 
 def test_a_box_of_one_pixel_and_clicks_on_the_border(model: Model) -> None:
-    image = picture()
+    image = images(model.card)[0]
     session = model.start(image)
-    height, width = image.grid
     asked: list[Prompt] = []
     if "box" in model.card.prompts:
-        asked += [Box((30.0, 40.0), (31.0, 41.0)), Box((60.0, 89.0), (61.0, 90.0))]
+        lows = [tuple(float(n // 2) for n in image.grid), tuple(n - 1.0 for n in image.grid)]
+        asked += [Box(low, tuple(at + 1 for at in low)) for low in lows]
     if "click" in model.card.prompts:
-        asked += [Click((y, x)) for y in (0.0, height - 1.0) for x in (0.0, width - 1.0)]
+        asked += [Click(corner) for corner in itertools.product(*((0.0, n - 1.0) for n in image.grid))]
     truth = [every_kind(image.grid)["mask"]] if model.card.sees_truth else []
     for answer in session.predict_many([[each, *truth] for each in asked]):
         check(answer, image.grid)
@@ -220,7 +235,7 @@ def test_a_full_memory_is_the_callers_to_handle(model: Model, monkeypatch: pytes
     decoder = getattr(getattr(model, "_network", None), "mask_decoder", None)
     if decoder is None:
         pytest.skip("runs no network")
-    image = picture()
+    image = images(model.card)[0]
     session = model.start(image)
     for module in decoder.modules():
         monkeypatch.setattr(module, "forward", full)

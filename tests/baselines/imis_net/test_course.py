@@ -52,4 +52,4 @@ def test_what_cannot_be_is_refused(table: dict[str, Any], words: str) -> None:
 
 
 def _toml(fields: dict[str, Any]) -> list[str]:
-    return as_toml(type("Any", (), {"model_dump": lambda _, mode: fields})()).splitlines()  # type: ignore[arg-type]
+    return as_toml(type("Any", (), {"model_dump": lambda _, **__: fields})()).splitlines()  # type: ignore[arg-type]
