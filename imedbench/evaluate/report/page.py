@@ -49,6 +49,7 @@ def make_page(gathered: Gathered, numbers: Sequence[Numbers], contents: Contents
         overview=_overview(numbers),
         contents=_sections(contents, figures),
         warnings=gathered.warnings,
+        comparing=len(runs) > 1,
         notes=section_notes(numbers),
         sheets=contents,
         **figures,

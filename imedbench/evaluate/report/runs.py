@@ -24,6 +24,7 @@ COLOURS = 8
 """How many the page's style names: ``--run-1`` and so on."""
 APART = "\x1f"
 TEXTS = ("dataset", "patient", "study", "case", "modality", "target", "group", "prompts", "metric")
+SHOWN_TRUTH = "{}: this model was shown the truth with the prompts, so no user can reach its scores."
 OTHER_PROTOCOL = "The protocols differ ({}). Only arms and metrics that mean the same in all runs are compared."
 OTHER_USER = "The simulated users differ ({}): differences are of users as much as of models."
 OTHER_DATA = "The data differ ({}). Sessions are matched by case and target; their pictures may not be the same."
@@ -129,9 +130,10 @@ def gather(results: Sequence["Results"]) -> Gathered:
         message = "there are no results to report; name at least one results folder."
         raise BadResults(message)
     runs = [_opened(each, name, place) for place, (each, name) in enumerate(zip(results, _names(results), strict=True))]
+    helped = [SHOWN_TRUTH.format(run.name) for run in runs if run.facts["card"].get("sees_truth")]
     if len(runs) == 1:
-        return Gathered(tuple(runs))
-    warnings = _differences(runs)
+        return Gathered(tuple(runs), tuple(helped))
+    warnings = helped + _differences(runs)
     shared = _shared_arms(runs)
     if not shared:
         names = ", ".join(f"{run.name}: {run.protocol.id}" for run in runs)

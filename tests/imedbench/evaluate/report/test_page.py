@@ -99,6 +99,13 @@ def test_warnings_stand_at_the_top(alpha: Results, make: object, tmp_path: Path)
     assert "was not asked, as it does not take such prompts: click." in text
 
 
+def test_the_truth_as_a_prompt_is_said(make: object, tmp_path: Path) -> None:
+    told = make()  # type: ignore[operator]
+    told = type(told)(told.path, {**told.run, "card": {**told.run["card"], "sees_truth": True}})
+    text = write_report([told], tmp_path).html.read_text(encoding="utf-8")
+    assert text.index("Before you read on") < text.index("was shown the truth") < text.index('id="scores"')
+
+
 def test_a_missing_store_is_said(alpha: Results, tmp_path: Path) -> None:
     gone = type(alpha)(alpha.path, {**alpha.run, "data": {**alpha.run["data"], "path": "../gone"}})
     text = write_report([gone], tmp_path).html.read_text(encoding="utf-8")

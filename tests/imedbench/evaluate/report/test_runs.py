@@ -50,6 +50,13 @@ def test_like_runs_are_compared_without_a_word(alpha: Results, beta: Results) ->
     assert gathered.runs[0].keys.equals(gathered.runs[1].keys)
 
 
+def test_a_model_that_is_shown_the_truth_is_no_competitor(alpha: Results, beta: Results) -> None:
+    told = changed(alpha, card={**alpha.run["card"], "sees_truth": True})
+    sentence = "alpha: this model was shown the truth with the prompts, so no user can reach its scores."
+    assert gather([told]).warnings == (sentence,)
+    assert sentence in gather([told, beta]).warnings
+
+
 def test_runs_of_one_name_are_told_apart(alpha: Results) -> None:
     noisy = changed(alpha, prompts={"name": "noisy"}, prompts_digest="other")
     assert [run.name for run in gather([alpha, noisy]).runs] == ["alpha, perfect", "alpha, noisy"]
