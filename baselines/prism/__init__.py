@@ -14,7 +14,6 @@ CARD = Card(
     dimensions=(3,),
     licence="Apache-2.0",
     source=_SOURCE,
-    weights=Weights(sha256="", size=0, page=f"a best.pth.tar from {_SOURCE} (or train one: imedbench train prism)"),
 )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from baselines.prism.checkpoint import load_checkpoint
 from baselines.prism.cubes import Corner, cut, overlap
-from baselines.prism.intake import PUBLISHED, Intake, Scaling, Voxels, of_each
+from baselines.prism.intake import PUBLISHED, Intake, Scaling, Voxels
 from baselines.prism.network import Prism, Seen
 from baselines.prism.prompts import Prompts
 from baselines.prism.said import Said, Voxel, cubes
@@ -47,11 +47,11 @@ def load(card: Card, checkpoint: Path | None, device: str) -> "PrismModel":
         MissingWeights: there is none, or it does not fit.
     """
     if checkpoint is None:
-        message = f"{card.name} needs a checkpoint; name one, or train one: imedbench train prism."
+        message = f"{card.name} needs a checkpoint: one that `imedbench train prism` wrote; name it with --checkpoint."
         raise MissingWeights(message)
     facts = read_facts(checkpoint)
     settings = Settings(**json.loads(facts[SETTINGS])) if SETTINGS in facts else Settings()
-    intake = Intake(**json.loads(facts[INTAKE])) if INTAKE in facts else _published(card)
+    intake = Intake(**json.loads(facts[INTAKE])) if INTAKE in facts else _published(card, checkpoint)
     network = Prism(settings)
     load_checkpoint(network, checkpoint, card.name)
     network.eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
@@ -59,8 +59,17 @@ def load(card: Card, checkpoint: Path | None, device: str) -> "PrismModel":
     return PrismModel(card, network, intake)
 
 
-def _published(card: Card) -> Intake:
-    return PUBLISHED.get(card.name.removeprefix("prism-"), of_each())
+def _published(card: Card, checkpoint: Path) -> Intake:
+    """As the authors fed the network on the card's data set."""
+    name = card.name.removeprefix("prism-")
+    if name not in PUBLISHED:
+        known = ", ".join(f"prism-{each}" for each in PUBLISHED)
+        message = (
+            f"{checkpoint}: does not say how it is fed, so it is one of the authors' weights, each for one data set; "
+            f"name the model of that set: {known}."
+        )
+        raise MissingWeights(message)
+    return PUBLISHED[name]
 
 
 class PrismModel:

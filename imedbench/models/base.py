@@ -61,7 +61,7 @@ class Card:
     source: str
     """Where the network and its weights come from."""
     weights: Weights | None = None
-    """None where the model has nothing to load."""
+    """None where the model has nothing to load, or only what its user names."""
     judgement: Judgement = Judgement()
     """In mask generation, where its sessions can do that."""
     sees_truth: bool = False

@@ -190,6 +190,10 @@ def test_checkpoints_say_how_they_are_fed(network: Prism, fake: dict[str, Any], 
     assert model._network.settings == network.settings
     with pytest.raises(MissingWeights, match="imedbench train prism"):
         load(CARD, None, "cpu")
+    save_file(network.state_dict(), tmp_path / "theirs.safetensors", {"settings": facts["settings"]})
+    with pytest.raises(MissingWeights, match="name the model of that set: prism-colon, prism-pancreas"):
+        load(CARD, tmp_path / "theirs.safetensors", "cpu")
+    assert load(COLON, tmp_path / "theirs.safetensors", "cpu")._intake == PUBLISHED["colon"]
     torch.save({"model_state_dict": {"a": torch.zeros(1)}}, tmp_path / "best.pth.tar")
     with pytest.raises(MissingWeights, match="does not hold the weights of prism-colon"):
         load(COLON, tmp_path / "best.pth.tar", "cpu")
