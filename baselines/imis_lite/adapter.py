@@ -12,7 +12,7 @@ from torch import Tensor
 
 from baselines.imis_lite.encoder import SIDE, encode
 from baselines.imis_lite.network import MASKS, ImisLite
-from baselines.imis_lite.prompts import GRID, Prompts
+from baselines.imis_lite.prompts import DRAWN, Prompts
 from baselines.sam.batches import alike
 from baselines.sam.colour import colour
 from baselines.sam.frame import Frame
@@ -68,7 +68,7 @@ class LiteSession:
         """Encodes an (h, w, 3) image."""
         self._card, self._network = card, network
         self._device = network.places.device
-        self._frame = Frame((pixels.shape[0], pixels.shape[1]), SIDE, GRID, "lite")
+        self._frame = Frame((pixels.shape[0], pixels.shape[1]), SIDE, DRAWN, "lite")
         height, width = self._frame.filled
         square = np.zeros((1, SIDE, SIDE, 3), np.uint8)
         square[0, :height, :width] = self._frame.fit(pixels)
@@ -110,7 +110,7 @@ class LiteSession:
 
         A click is answered by four masks, the user's and what else it may mean; a box by one.
         """
-        logits: list[Tensor] = [self._maps.tokens.new_zeros(0, GRID, GRID)]
+        logits: list[Tensor] = [self._maps.tokens.new_zeros(0, DRAWN, DRAWN)]
         scores: list[Tensor] = [self._maps.tokens.new_zeros(0)]
         owners: list[Tensor] = [torch.zeros(0, dtype=torch.int64, device=self._device)]
         for kind, outputs in ((Click, MASKS), (Box, 1)):
@@ -127,7 +127,7 @@ class LiteSession:
 
     @torch.inference_mode()
     def enlarge(self, logits: Tensor) -> Tensor:
-        """(k, 128, 128) on the decoder's grid to (k, height, width) on the image's, both logits."""
+        """(k, 256, 256) on the decoder's grid to (k, height, width) on the image's, both logits."""
         return self._frame.enlarge(logits)
 
     @property
@@ -179,7 +179,7 @@ class _Asked:
     clicks: tuple[Click, ...]
     box: Box | None
     mask: Tensor | None
-    """(128, 128) logits on the decoder's grid."""
+    """(256, 256) logits on the decoder's grid."""
 
     @property
     def kind(self) -> tuple[int, bool, bool]:

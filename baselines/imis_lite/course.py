@@ -58,7 +58,9 @@ class Session(Strict):
     box: float = Field(default=0.4, ge=0, le=1)
     """How often a target is asked for by a box alone."""
     both: float = Field(default=0.1, ge=0, le=1)
-    """How often by a box and a click; else by a click alone."""
+    """How often by a box and a click."""
+    mask: float = Field(default=0.05, ge=0, le=1)
+    """How often by a rough mask; else by a click alone."""
     tight: float = Field(default=0.5, ge=0, le=1)
     """How often a box fits, but for a fiftieth of its side; else it is scaled and each side strays by itself."""
     scale: tuple[float, float] = (0.65, 1.4)
@@ -69,8 +71,9 @@ class Session(Strict):
     """How often a first click is on the deepest point of its target; else on any that is deep enough."""
     anywhere: float = Field(default=0.4, ge=0, le=1)
     """How often a correcting click is anywhere on what is wrong; else on its deepest point."""
-    rounds: tuple[float, ...] = (0.16, 0.48, 0.36)
-    """How often a session has one round, two, three, ..."""
+    rounds: tuple[float, ...] = (0.15, 0.3, 0.2, 0.1, 0.08, 0.07, 0.05, 0.05)
+    """How often a session has one round, two, three, ...; its first and its last answer are learned from, those between
+    are only given."""
 
 
 class Objective(Strict):
@@ -78,8 +81,8 @@ class Objective(Strict):
 
     entropy: float = 0.5
     """Of the cross-entropy summed over the mask, over the area of the target."""
-    least_area: float = 30.0
-    """Pixels, of 128 x 128, that smaller targets count as."""
+    least_area: float = 60.0
+    """Pixels, of 256 x 256, that smaller targets count as."""
     most: float = 20.0
     """Cross-entropy above this counts as this."""
     score: float = 2.0

@@ -9,7 +9,7 @@ from baselines.imis_lite.encoder import Features
 
 WIDTH = 256
 """Of tokens."""
-MIDDLE, FINE = 64, 32
+MIDDLE, FINE, DETAIL = 64, 32, 16
 """Channels of the finer maps."""
 _GROUP = 16
 _KERNEL = 7
@@ -24,6 +24,8 @@ class Pyramid(NamedTuple):
     """(b, 64, 64, 64)"""
     fine: Tensor
     """(b, 32, 128, 128)"""
+    detail: Tensor
+    """(b, 16, 256, 256)"""
 
 
 class Neck(nn.Module):
@@ -32,7 +34,7 @@ class Neck(nn.Module):
     def __init__(self, depth: int) -> None:
         """``depth`` mixers; at first tokens are the encoder's, pooled, and finer maps nearly nothing."""
         super().__init__()
-        self.pixels = nn.Sequential(_convolution(3, 16), _convolution(16, FINE, 2))
+        self.pixels = nn.ModuleList((_convolution(3, DETAIL), _convolution(DETAIL, FINE, 2)))
         self.early = nn.Conv2d(128, FINE, 1)
         self.fine = Residual(FINE)
         self.down = _convolution(FINE, MIDDLE, 2)
@@ -41,13 +43,19 @@ class Neck(nn.Module):
         self.last = _silent(nn.Conv2d(MIDDLE, WIDTH, 2, stride=2))
         self.mixers = nn.Sequential(*(Mixer(WIDTH) for _ in range(depth)))
         self.to_middle, self.to_fine = _faint(nn.Conv2d(MIDDLE, MIDDLE, 1)), _faint(nn.Conv2d(FINE, FINE, 1))
+        self.rise = nn.Conv2d(FINE, DETAIL, 1)
+        self.to_detail = _faint(nn.Conv2d(DETAIL, DETAIL, 3, padding=1))
 
     def forward(self, features: Features) -> Pyramid:
         """The maps of b images."""
-        fine = self.fine(self.pixels(features.pixels) + self.early(features.early))
+        first, second = self.pixels
+        finest = first(features.pixels)
+        fine = self.fine(second(finest) + self.early(features.early))
         middle = self.middle(self.down(fine) + self.deep(features.deep))
         tokens = self.mixers(functional.avg_pool2d(features.deep, 2) + self.last(middle))
-        return Pyramid(tokens, self.to_middle(middle), self.to_fine(fine))
+        raised = functional.interpolate(self.rise(fine), scale_factor=2.0, mode="bilinear")
+        detail = self.to_detail(functional.gelu(finest + raised))
+        return Pyramid(tokens, self.to_middle(middle), self.to_fine(fine), detail)
 
 
 class Residual(nn.Module):

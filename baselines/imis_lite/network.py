@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.imis_lite.encoder import SIDE, Features
-from baselines.imis_lite.image import FINE, MIDDLE, WIDTH, Neck
-from baselines.imis_lite.prompts import GRID, LAST, Prompts
+from baselines.imis_lite.image import DETAIL, FINE, MIDDLE, WIDTH, Neck
+from baselines.imis_lite.prompts import DRAWN, GRID, LAST, Prompts
 from baselines.imis_lite.swift import transform
 from baselines.imis_lite.transformer import Norm, Transformer
 
@@ -36,18 +36,20 @@ class ImageMaps(NamedTuple):
     """(b, n, 4, 64)"""
     fine: Tensor
     """(b, n, 4, 4, 32)"""
+    detail: Tensor
+    """(b, 16, 256 x 256), row by row."""
 
     def row(self, index: int) -> "ImageMaps":
         """Those of one image of a batch."""
         own = slice(index, index + 1)
-        return ImageMaps(self.tokens[own], self.grid, self.middle[own], self.fine[own])
+        return ImageMaps(self.tokens[own], self.grid, self.middle[own], self.fine[own], self.detail[own])
 
 
 class Answers(NamedTuple):
     """All masks of b prompts."""
 
     logits: Tensor
-    """(b, 4, 128, 128)"""
+    """(b, 4, 256, 256)"""
     scores: Tensor
     """(b, 4) predicted IoU, 0 to 1."""
 
@@ -73,6 +75,7 @@ class ImisLite(nn.Module):
         self.norm = Norm(MIDDLE)
         self.rise_fine = nn.Linear(MIDDLE, 4 * FINE)
         self.kernels = nn.ModuleList(Head(WIDTH, FINE) for _ in range(MASKS))
+        self.edges = nn.Linear(WIDTH, DETAIL)
         self.score = Head(2 * WIDTH + _FACTS, 1)
 
     def forward(self, features: Features, prompts: Prompts) -> Answers:
@@ -82,10 +85,10 @@ class ImisLite(nn.Module):
 
     def see(self, features: Features) -> ImageMaps:
         """What prompts on an image share, made once."""
-        tokens, middle, fine = self.neck(features)
+        tokens, middle, fine, detail = self.neck(features)
         steps = (torch.arange(TOKENS, device=tokens.device) + 0.5) / TOKENS
         grid = self._place(torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1)).flatten(0, 1)[None]
-        return ImageMaps(tokens.flatten(2).mT, grid, _quarters(middle), _sixteenths(fine))
+        return ImageMaps(tokens.flatten(2).mT, grid, _quarters(middle), _sixteenths(fine), detail.flatten(2))
 
     def decode(self, maps: ImageMaps, prompts: Prompts) -> Answers:
         """The answers to b prompts."""
@@ -96,8 +99,10 @@ class ImisLite(nn.Module):
         image = self._with_masks(maps.tokens, prompts)
         run = self.transformer if torch.is_grad_enabled() else partial(transform, self.transformer)
         tokens, image = run(tokens, image, grid=maps.grid.to(image.dtype), penalty=padding[:, None, None])
-        logits = self._draw(maps, image, prompts, self._kernels(tokens))
-        return Answers(logits, self._judge(tokens, logits))
+        coarse = self._draw(maps, image, prompts, self._kernels(tokens))
+        edges = self._refine(maps.detail, self.edges(tokens[:, 1 : 1 + MASKS]))
+        logits = functional.interpolate(coarse, scale_factor=float(DRAWN // GRID), mode="bilinear") + edges
+        return Answers(logits, self._judge(tokens, coarse))
 
     def _place(self, places: Tensor) -> Tensor:
         """(..., 2) of 0 to 1 to (..., 256)."""
@@ -128,6 +133,13 @@ class ImisLite(nn.Module):
         values = functional.gelu(values + maps.fine.to(values.dtype)).flatten(1, 3)
         masks = (values @ kernels.mT).view(-1, TOKENS, TOKENS, 2, 2, 2, 2, MASKS)
         return masks.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(-1, MASKS, GRID, GRID).float()
+
+    @staticmethod
+    def _refine(detail: Tensor, edges: Tensor) -> Tensor:
+        """(b, 4, 256, 256): what the finest map says of where masks end."""
+        edges = edges.to(detail.dtype)
+        found = edges.flatten(0, 1) @ detail[0] if len(detail) == 1 else edges @ detail
+        return found.view(-1, MASKS, DRAWN, DRAWN).float()
 
     def _judge(self, tokens: Tensor, logits: Tensor) -> Tensor:
         """(b, 4) predicted IoU, from the tokens and from how sure and how large a mask is."""

@@ -5,11 +5,14 @@ from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from baselines.imis_lite.encoder import SIDE
 
 GRID = 128
-"""Rows and columns of the masks, given and drawn, over the encoder's square."""
+"""Rows and columns of the maps that prompts are drawn on, over the encoder's square."""
+DRAWN = 256
+"""Rows and columns of masks, given and answered, over the same square."""
 NOTHING, OUTSIDE, INSIDE, FIRST, LAST = -1, 0, 1, 2, 3
 """What a point is: padding, a click outside the target or inside, the first or last pixel of a box."""
 _SPREAD = 8.0
@@ -27,7 +30,7 @@ class Prompts:
     kinds: Tensor
     """(b, n) what each is, `NOTHING` to `LAST`."""
     masks: Tensor
-    """(b, 128, 128) logits of the answer to be bettered."""
+    """(b, 256, 256) logits of the answer to be bettered."""
     masked: Tensor
     """(b,) 1 where there is one, else 0."""
 
@@ -43,7 +46,7 @@ class Prompts:
         Args:
             clicks: (b, n, 2) places (x, y) and (b, n) labels: 1 inside, 0 outside, -1 no click.
             boxes: (b, 4) first and last x and y inside, not a number for a target without.
-            masks: (b, 128, 128) logits, not a number for a target without.
+            masks: (b, 256, 256) logits, not a number for a target without.
 
         Raises:
             ValueError: there is none of them.
@@ -62,13 +65,14 @@ class Prompts:
             boxed = ~boxes.isnan().any(1, keepdim=True)
             points.append(boxes.nan_to_num().view(count, 2, 2))
             kinds.append(torch.where(boxed, torch.tensor([FIRST, LAST], device=boxes.device), NOTHING))
-        logits = blank(count, GRID, GRID) if masks is None else masks
+        logits = blank(count, DRAWN, DRAWN) if masks is None else masks
         masked = blank(count) if masks is None else (~masks.isnan().flatten(1).any(1)).float()
         return cls(torch.cat(points, 1), torch.cat(kinds, 1), logits.nan_to_num(), masked)
 
     def softened(self) -> Tensor:
         """(b, 128, 128): the earlier masks from -1 to 1, 0 for none."""
-        return torch.tanh(self.masks / 4) * self.masked[:, None, None]
+        coarse = functional.avg_pool2d(self.masks[:, None], DRAWN // GRID)[:, 0]
+        return torch.tanh(coarse / 4) * self.masked[:, None, None]
 
     def drawn(self) -> Tensor:
         """(b, 4, 128, 128): spots of clicks inside, of clicks outside, the box, the earlier mask."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from baselines.imis_lite.course import LiteCourse
 from baselines.imis_lite.encoder import SIDE, Features
-from baselines.imis_lite.prompts import GRID, INSIDE
+from baselines.imis_lite.prompts import DRAWN, INSIDE
 from baselines.imis_lite.user import Points, first_prompts
 from baselines.imis_lite.views import View, plain, reduced, relit, varied
 from baselines.sam.colour import colour
@@ -40,13 +40,15 @@ class LiteSample(NamedTuple):
     features: Features | None
     """Of this one picture, in half precision, where the cache has them."""
     wanted: Tensor
-    """(k, 128, 128): share of each pixel that the user wants: a truth, wherever the click is in one."""
+    """(k, 256, 256): share of each pixel that the user wants: a truth, wherever the click is in one."""
     other: Tensor
-    """(k, 128, 128): what else the same click may mean; the same where there is nothing else."""
+    """(k, 256, 256): what else the same click may mean; the same where there is nothing else."""
     points: Tensor
     """(k, 3, 2) (x, y) on the square."""
     kinds: Tensor
     """(k, 3)."""
+    rough: Tensor
+    """(k, 256, 256) bool: a mask to begin with, or nothing."""
     lone: Tensor
     """(k,) bool: asked for by a click alone."""
 
@@ -62,6 +64,7 @@ class LiteBatch(NamedTuple):
     other: Tensor
     points: Tensor
     kinds: Tensor
+    rough: Tensor
     lone: Tensor
 
 
@@ -121,10 +124,8 @@ class LiteSamples(Samples):
         features = None if known is None else Features(**known)
         return LiteSample(label, torch.from_numpy(square), view.filled, features, *asked)
 
-    def _ask(
-        self, truth: list[Mask], interactive: list[Mask], rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Wanted, other, points, kinds, lone: of masks that are drawn."""
+    def _ask(self, truth: list[Mask], interactive: list[Mask], rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Wanted, other, points, kinds, rough, lone: of masks that are drawn."""
         data = self._course.data
         share = round(data.masks * data.truth_share) if truth and interactive else data.masks * bool(truth)
         drawn = [(mask, True) for mask in _several(truth, share, rng)]
@@ -133,22 +134,21 @@ class LiteSamples(Samples):
         for mask, is_truth in drawn:
             coarse = reduced(mask[None], SIDE)[0]
             given = first_prompts(coarse >= min(0.5, coarse.max()), self._course.session, rng)
-            points, kinds, _ = given
             meant = (mask, mask)
-            if kinds[0] == INSIDE:
-                meant = _meanings(mask, points[0], interactive if is_truth else truth, is_truth=is_truth)
+            if given.kinds[0] == INSIDE:
+                meant = _meanings(mask, given.points[0], interactive if is_truth else truth, is_truth=is_truth)
             wanted.append(meant[0])
             other.append(meant[1])
             asked.append(given)
-        first, second = (torch.from_numpy(reduced(np.array(each), GRID)) for each in (wanted, other))
-        where, what, lone = (torch.from_numpy(np.array(each)) for each in zip(*asked, strict=True))
-        return first, second, where, what, lone
+        first, second = (torch.from_numpy(reduced(np.array(each), DRAWN)) for each in (wanted, other))
+        return first, second, *(torch.from_numpy(np.array(each)) for each in zip(*asked, strict=True))
 
     def collate(self, samples: Sequence[LiteSample]) -> LiteBatch:
         """A batch."""
         columns = dict(zip(LiteSample._fields, zip(*samples, strict=True), strict=True))
         stacked = {
-            name: torch.stack(columns[name]) for name in ("pixels", "wanted", "other", "points", "kinds", "lone")
+            name: torch.stack(columns[name])
+            for name in ("pixels", "wanted", "other", "points", "kinds", "rough", "lone")
         }
         return LiteBatch(names=columns["name"], filled=columns["filled"], features=columns["features"], **stacked)
 

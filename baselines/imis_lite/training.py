@@ -12,7 +12,7 @@ from torch.nn import functional
 from baselines.imis_lite.course import LiteCourse
 from baselines.imis_lite.encoder import SIDE, Features, encode
 from baselines.imis_lite.network import ImageMaps, from_lite_medsam
-from baselines.imis_lite.prompts import GRID, NOTHING, Prompts
+from baselines.imis_lite.prompts import DRAWN, GRID, NOTHING, Prompts
 from baselines.imis_lite.samples import LiteBatch, LiteSamples
 from baselines.sam.network import lite_medsam
 from baselines.training.cache import FeatureCache, digest_of_weights
@@ -22,6 +22,9 @@ from imedbench.models.checkpoint import fill, read_checkpoint
 from imedbench.store import Store
 
 NAME = "imis-lite"
+_LEARNED = 2
+_CERTAIN = 10.0
+"""Logits of a mask that a user gives."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,9 +36,9 @@ class State:
     maps: ImageMaps
     """The same, detached, for each target."""
     wanted: Tensor
-    """(b k, 128, 128)."""
+    """(b k, 256, 256)."""
     other: Tensor
-    """(b k, 128, 128)."""
+    """(b k, 256, 256)."""
     points: Tensor
     """(b k, n, 2): all so far."""
     kinds: Tensor
@@ -44,10 +47,15 @@ class State:
     """(b k,) bool."""
     chance: Chance
     rounds: int
+    """Answers in all."""
     leaves: tuple[Tensor, ...]
     """Of the maps, where the gradients of the rounds meet."""
-    previous: Tensor | None = None
-    """(b k, 128, 128) logits."""
+    previous: Tensor
+    """(b k, 256, 256) logits of the last answer, or of the mask to begin with."""
+    masked: Tensor
+    """(b k,) 1 where there is one, else 0."""
+    given: int = 0
+    """Answers so far."""
 
 
 class LiteTrainee:
@@ -85,25 +93,25 @@ class LiteTrainee:
         count = batch.wanted.shape[1]
         leaves = tuple(each.detach().requires_grad_(each.requires_grad) for each in made)
         maps = ImageMaps(*leaves) if len(batch.names) == 1 else _for_each(leaves, count)
-        wanted, other, points, kinds, lone = (
-            each.flatten(0, 1) for each in (batch.wanted, batch.other, batch.points, batch.kinds, batch.lone)
+        wanted, other, points, kinds, rough, lone = (
+            each.flatten(0, 1)
+            for each in (batch.wanted, batch.other, batch.points, batch.kinds, batch.rough, batch.lone)
         )
         chances = np.array(self._course.session.rounds)
         rounds = 1 + int(chance.common(0).choice(len(chances), p=chances / chances.sum()))
-        return State(made, maps, wanted, other, points, kinds, lone, chance, rounds, leaves)
+        previous = (2 * rough.to(wanted.dtype) - 1) * _CERTAIN
+        masked = rough.flatten(1).any(1).to(wanted.dtype)
+        return State(made, maps, wanted, other, points, kinds, lone, chance, rounds, leaves, previous, masked)
 
     def rounds(self, state: State) -> int:
-        """Drawn for each step."""
-        return state.rounds
+        """Those that are learned from: the first answer and the last."""
+        return min(state.rounds, _LEARNED)
 
     def round(self, state: State, number: int) -> Losses:
         """One answer to all prompts so far; in the first round also what else a click may mean."""
-        count = len(state.wanted)
-        previous, masked = state.previous, state.wanted.new_full((count,), float(state.previous is not None))
-        if previous is None:
-            previous = state.wanted.new_zeros(count, GRID, GRID)
-        answers = self.network.decode(state.maps, Prompts(state.points, state.kinds, previous, masked))
-        logits, scores = answers.logits.float(), answers.scores.float()
+        if number:
+            self._go_on(state)
+        logits, scores = self._answer(state)
         wanted = state.wanted > 0.5
         losses = self._loss(logits[:, 0], state.wanted)
         overlap = _overlap(logits[:, 0] > 0, wanted)
@@ -111,14 +119,28 @@ class LiteTrainee:
         loss = found["mask"] + self._course.objective.score * found["score"]
         if number == 0:
             loss = loss + self._candidates(state, logits, scores, found)
-        if number + 1 < state.rounds:
-            self._correct(state, logits[:, 0].detach(), wanted, state.chance.common(1 + number))
-        return {"loss": loss / state.rounds, **found}
+        if state.given < state.rounds:
+            self._correct(state, logits[:, 0].detach(), wanted)
+        return {"loss": loss / self.rounds(state), **found}
 
     def end(self, state: State) -> None:
         """Takes the gradients of all rounds through what the network makes of the images."""
         learned = [(made, leaf) for made, leaf in zip(state.made, state.leaves, strict=True) if made.requires_grad]
         torch.autograd.backward([made for made, _ in learned], [leaf.grad for _, leaf in learned])
+
+    @torch.no_grad()
+    def _go_on(self, state: State) -> None:
+        """The answers before the last that nothing is learned from."""
+        while state.given + 1 < state.rounds:
+            logits, _ = self._answer(state)
+            self._correct(state, logits[:, 0], state.wanted > 0.5)
+
+    def _answer(self, state: State) -> tuple[Tensor, Tensor]:
+        """(b k, 4, 256, 256) logits and (b k, 4) scores."""
+        prompts = Prompts(state.points, state.kinds, state.previous, state.masked)
+        answers = self.network.decode(state.maps, prompts)
+        state.given += 1
+        return answers.logits.float(), answers.scores.float()
 
     def _candidates(self, state: State, logits: Tensor, scores: Tensor, found: dict[str, Tensor]) -> Tensor:
         """The loss of the three further masks for lone clicks: the best for each meaning, and a little of all."""
@@ -137,7 +159,7 @@ class LiteTrainee:
         return lone.mean() * (loss * share).sum() + objective.score * found["candidate_score"]
 
     def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """(...,) of masks (..., 128, 128): cross-entropy over the area of the target, and Dice loss."""
+        """(...,) of masks (..., 256, 256): cross-entropy over the area of the target, and Dice loss."""
         target = target.expand_as(logits)
         likely = torch.sigmoid(logits).flatten(-2)
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(-2).sum(-1)
@@ -148,15 +170,21 @@ class LiteTrainee:
         dice = 1 - (2 * (likely * flat).sum(-1) + 1) / (likely.square().sum(-1) + flat.square().sum(-1) + 1)
         return objective.entropy * border + dice
 
-    def _correct(self, state: State, logits: Tensor, wanted: Tensor, rng: np.random.Generator) -> None:
+    def _correct(self, state: State, logits: Tensor, wanted: Tensor) -> None:
         """One more click on what is wrong, and the answer so far."""
-        count, device = len(logits), logits.device
-        error = (logits > 0) ^ wanted
+        rng, count, device = state.chance.common(state.given), len(logits), logits.device
+        state.previous, state.masked = logits, torch.ones_like(state.masked)
+        # A user who clicks does not look at single pixels.
+        guess, wanted = (
+            functional.avg_pool2d(each[:, None], DRAWN // GRID)[:, 0] for each in (logits, wanted.to(logits.dtype))
+        )
+        guess, wanted = guess > 0, wanted >= 0.5
+        error = guess ^ wanted
         draws = [
             torch.from_numpy(rng.random(shape, np.float32)).to(device)
             for shape in ((count, 1), (count, GRID, GRID), (count, 1))
         ]
-        anywhere, labels = corrections(logits > 0, wanted, draws[0])
+        anywhere, labels = corrections(guess, wanted, draws[0])
         deep, _ = deepest(error, draws[1])
         inside = wanted[torch.arange(count, device=device)[:, None], deep[..., 0], deep[..., 1]].long()
         deeply = draws[2] < 1 - self._course.session.anywhere
@@ -165,7 +193,6 @@ class LiteTrainee:
         scale = SIDE / GRID
         state.points = torch.cat([state.points, (places + 0.5) * scale - 0.5], 1)
         state.kinds = torch.cat([state.kinds, kinds], 1)
-        state.previous = logits
 
     def _encode(self, batch: LiteBatch) -> Features:
         """The features of b images, in single precision."""

@@ -13,7 +13,7 @@ from baselines.imis_lite import adapter
 from baselines.imis_lite.adapter import LiteModel, LiteSession, load
 from baselines.imis_lite.encoder import SIDE, encode
 from baselines.imis_lite.network import MASKS, ImisLite
-from baselines.imis_lite.prompts import GRID, Prompts
+from baselines.imis_lite.prompts import DRAWN, Prompts
 from baselines.imis_lite.views import plain, reduced
 from imedbench.errors import MissingWeights
 from imedbench.models.base import Card, Model, ProposalSession
@@ -56,8 +56,7 @@ def by_hand(lite: Any, network: ImisLite, image: Image, prompts: Prompts) -> tup
     with torch.inference_mode():
         answers = network(encode(lite.image_encoder, torch.from_numpy(square), (192, 256)), prompts)
         coarse = answers.logits[:, :1]
-        full = functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear")[..., :192, :]
-        return coarse[:, 0], functional.interpolate(full, SIZE, mode="bilinear")[:, 0]
+        return coarse[:, 0], functional.interpolate(coarse[..., :192, :], SIZE, mode="bilinear")[:, 0]
 
 
 def test_answers_as_the_network(lite: Any, network: ImisLite, image: Image, session: LiteSession) -> None:
@@ -162,7 +161,7 @@ def test_proposals(session: LiteSession) -> None:
     """Four masks for a click and one for a box, those above the score; numbers say whose."""
     prompts: list[Click | Box] = [CLICK, BOX, *(Click((8.0 * place, 60.0)) for place in range(1, 11)), BOX]
     every = session.propose(prompts, 0.0)
-    assert every.logits.shape == (11 * MASKS + 2, GRID, GRID)
+    assert every.logits.shape == (11 * MASKS + 2, DRAWN, DRAWN)
     assert every.prompt.bincount().tolist() == [4, 1, *[4] * 10, 1]
     for number, prompt in ((0, CLICK), (1, BOX)):
         single = session.predict([prompt])

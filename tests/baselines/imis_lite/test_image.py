@@ -11,7 +11,9 @@ from baselines.imis_lite.network import ImisLite
 def test_shapes(network: ImisLite, features: Features) -> None:
     with torch.inference_mode():
         pyramid = network.neck(features)
-    assert [tuple(each.shape) for each in pyramid] == [(2, 256, 32, 32), (2, 64, 64, 64), (2, 32, 128, 128)]
+    assert [tuple(each.shape) for each in pyramid] == [
+        (2, 256, 32, 32), (2, 64, 64, 64), (2, 32, 128, 128), (2, 16, 256, 256)
+    ]  # fmt: skip
 
 
 def test_at_first_tokens_are_the_encoders(fresh: ImisLite, features: Features) -> None:
@@ -20,6 +22,7 @@ def test_at_first_tokens_are_the_encoders(fresh: ImisLite, features: Features) -
     torch.testing.assert_close(pyramid.tokens, functional.avg_pool2d(features.deep, 2))
     assert 0 < float(pyramid.middle.std()) < 0.5
     assert 0 < float(pyramid.fine.std()) < 0.5
+    assert 0 < float(pyramid.detail.std()) < 0.5
 
 
 def test_images_do_not_mix(network: ImisLite, features: Features) -> None:
@@ -46,13 +49,13 @@ def test_blocks_add_nothing_at_first_and_learn(block: type[nn.Module]) -> None:
 
 @pytest.mark.parametrize("seen", ["deep", "early", "pixels"])
 def test_every_feature_reaches_every_map(network: ImisLite, features: Features, seen: str) -> None:
-    """But what is deep does not reach the finest, which is made before it."""
+    """But what is deep does not reach the finest two, which are made before it."""
     one = Features(*(each[:1] for each in features))
     changed = one._replace(**{seen: getattr(one, seen) + torch.randn_like(getattr(one, seen))})
     with torch.inference_mode():
         before, after = network.neck(one), network.neck(changed)
     moved = [not torch.allclose(*each, atol=1e-4) for each in zip(before, after, strict=True)]
-    assert moved == [True, True, seen != "deep"]
+    assert moved == [True, True, seen != "deep", seen != "deep"]
 
 
 def test_a_neck_of_another_depth() -> None:

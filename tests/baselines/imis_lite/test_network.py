@@ -8,7 +8,7 @@ from torch.nn import functional
 from baselines.imis_lite.encoder import Features
 from baselines.imis_lite.image import Pyramid
 from baselines.imis_lite.network import MASKS, ImageMaps, ImisLite, from_lite_medsam
-from baselines.imis_lite.prompts import FIRST, GRID, INSIDE, LAST, NOTHING, OUTSIDE, Prompts
+from baselines.imis_lite.prompts import DRAWN, FIRST, GRID, INSIDE, LAST, NOTHING, OUTSIDE, Prompts
 
 NONE = NOTHING
 
@@ -18,7 +18,7 @@ def tell(kinds: list[list[int]], masked: list[bool]) -> Prompts:
     chance = torch.Generator().manual_seed(8)
     count = len(kinds)
     points = torch.rand(count, len(kinds[0]), 2, generator=chance) * 255
-    masks = functional.interpolate(torch.randn(count, 1, 8, 8, generator=chance) * 9, GRID)[:, 0]
+    masks = functional.interpolate(torch.randn(count, 1, 8, 8, generator=chance) * 9, DRAWN)[:, 0]
     given = torch.tensor(masked, dtype=torch.float32)
     return Prompts(points, torch.tensor(kinds), masks * given[:, None, None], given)
 
@@ -52,7 +52,7 @@ class Given(nn.Module):
 
 def pyramid() -> Pyramid:
     chance = torch.Generator().manual_seed(9)
-    shapes = ((1, 256, 32, 32), (1, 64, 64, 64), (1, 32, 128, 128))
+    shapes = ((1, 256, 32, 32), (1, 64, 64, 64), (1, 32, 128, 128), (1, 16, 256, 256))
     return Pyramid(*(torch.randn(shape, generator=chance) for shape in shapes))
 
 
@@ -78,9 +78,9 @@ def test_many_prompts_on_one_image(network: ImisLite, features: Features) -> Non
         maps = network.see(Features(*(each[:1] for each in features)))
         answers = network.decode(maps, MIXED)
     assert [tuple(each.shape) for each in maps] == [
-        (1, 1024, 256), (1, 1024, 256), (1, 1024, 4, 64), (1, 1024, 4, 4, 32)
+        (1, 1024, 256), (1, 1024, 256), (1, 1024, 4, 64), (1, 1024, 4, 4, 32), (1, 16, 65536)
     ]  # fmt: skip
-    assert answers.logits.shape == (6, MASKS, GRID, GRID)
+    assert answers.logits.shape == (6, MASKS, DRAWN, DRAWN)
     assert answers.scores.shape == (6, MASKS)
     assert torch.isfinite(answers.logits).all()
     assert answers.scores.min() >= 0
@@ -125,7 +125,7 @@ def test_a_prompt_on_each_image(network: ImisLite, features: Features) -> None:
 def test_starts_as_lite_medsam(lite: Any, own: ImisLite, features: Features) -> None:
     """With the same tokens and nothing finer, a box is answered by all four of LiteMedSAM's masks, pixel by pixel."""
     maps = pyramid()
-    maps = Pyramid(maps.tokens, torch.zeros_like(maps.middle), torch.zeros_like(maps.fine))
+    maps = Pyramid(maps.tokens, *(torch.zeros_like(each) for each in maps[1:]))
     boxes = torch.tensor([[30.0, 40.0, 200.0, 120.0], [5.0, 90.0, 60.0, 250.0]])
     with torch.inference_mode():
         found = own.decode(seen(own, maps, features), Prompts.of(boxes=boxes))
@@ -136,7 +136,7 @@ def test_starts_as_lite_medsam(lite: Any, own: ImisLite, features: Features) -> 
             lite.prompt_encoder.no_mask_embed.weight[..., None, None].expand(2, -1, 32, 32),
         )
     assert expected.std() > 0.1
-    torch.testing.assert_close(found.logits, expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(found.logits, smoothed(expected), atol=1e-3, rtol=1e-3)
 
 
 def test_its_transformer_is_lite_medsams(lite: Any, own: ImisLite) -> None:
@@ -166,12 +166,31 @@ def test_pixels_of_the_finest_map_keep_their_order(
     own: ImisLite, features: Features, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     maps = pyramid()
-    quiet(own, "rise_fine")
+    quiet(own, "rise_fine", "edges")
     channels(monkeypatch, own, [3, 0, 31, 17])
     with torch.inference_mode():
         found = own.decode(seen(own, maps, features), MIXED).logits
-    expected = functional.gelu(maps.fine[0, [3, 0, 31, 17]])
+    expected = smoothed(functional.gelu(maps.fine[:, [3, 0, 31, 17]]))
     torch.testing.assert_close(found, expected.expand(6, -1, -1, -1))
+
+
+def test_the_finest_map_is_added(own: ImisLite, features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mask by weights of its own, pixel by pixel; for prompts on one image and on several."""
+    maps = Pyramid(*(torch.cat([each, each + 1]) for each in pyramid()))
+    edges = torch.randn(2, MASKS, 16, generator=torch.Generator().manual_seed(3))
+    monkeypatch.setattr(own, "_draw", lambda *_: torch.zeros(2, MASKS, GRID, GRID))
+    monkeypatch.setattr(own, "edges", lambda _: edges)
+    pair = Prompts(*(each[2:4] for each in (MIXED.points, MIXED.kinds, MIXED.masks, MIXED.masked)))
+    seen_maps = seen(own, maps, features)
+    with torch.inference_mode():
+        several, one = own.decode(seen_maps, pair).logits, own.decode(seen_maps.row(0), pair).logits
+    torch.testing.assert_close(several, torch.einsum("bmc,bcyx->bmyx", edges, maps.detail), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(one, torch.einsum("bmc,cyx->bmyx", edges, maps.detail[0]), atol=1e-4, rtol=1e-4)
+
+
+def smoothed(values: Tensor) -> Tensor:
+    """On twice the grid, with what lies between."""
+    return functional.interpolate(values, scale_factor=2.0, mode="bilinear")
 
 
 def enlarged(values: Tensor) -> Tensor:
@@ -184,8 +203,8 @@ def test_pixels_of_the_middle_map_keep_their_order(
     own: ImisLite, features: Features, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     maps = pyramid()
-    maps = Pyramid(maps.tokens, maps.middle if source == "middle" else 0 * maps.middle, 0 * maps.fine)
-    quiet(own, "rise_middle", "rise_fine")
+    maps = Pyramid(maps.tokens, maps.middle if source == "middle" else 0 * maps.middle, 0 * maps.fine, 0 * maps.detail)
+    quiet(own, "rise_middle", "rise_fine", "edges")
     if source == "drawn":
         nn.init.normal_(own.drawn[2].weight)
     with torch.no_grad():
@@ -195,7 +214,7 @@ def test_pixels_of_the_middle_map_keep_their_order(
     with torch.inference_mode():
         found = own.decode(seen(own, maps, features), MIXED).logits
         middle = own.norm((maps.middle + own.drawn(MIXED.drawn())).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        expected = functional.gelu(enlarged(functional.gelu(middle)))[:, [1, 2, 30, 31]]
+        expected = smoothed(functional.gelu(enlarged(functional.gelu(middle)))[:, [1, 2, 30, 31]])
     assert expected[1].std() > 0.02
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from baselines.imis_lite.prompts import FIRST, GRID, INSIDE, LAST, NOTHING, OUTSIDE, Prompts
+from baselines.imis_lite.prompts import DRAWN, FIRST, GRID, INSIDE, LAST, NOTHING, OUTSIDE, Prompts
 
 NAN = float("nan")
 CLICKS = torch.tensor([[[20.0, 30.0], [50.0, 60.0]], [[70.0, 80.0], [0.0, 0.0]]]), torch.tensor([[1, 0], [1, -1]])
@@ -9,7 +9,7 @@ BOXES = torch.tensor([[10.0, 20.0, 110.0, 60.0], [NAN] * 4])
 
 
 def masks() -> torch.Tensor:
-    given = torch.full((2, GRID, GRID), 8.0)
+    given = torch.full((2, DRAWN, DRAWN), 8.0)
     given[0] = NAN
     return given
 
@@ -27,7 +27,7 @@ def test_any_mixture(clicked: bool, boxed: bool, masked: bool) -> None:
     count = 2 * clicked + 2 * boxed
     assert prompts.points.shape == (2, count, 2)
     assert prompts.kinds.shape == (2, count)
-    assert prompts.masks.shape == (2, GRID, GRID)
+    assert prompts.masks.shape == (2, DRAWN, DRAWN)
     assert prompts.masked.tolist() == [0.0, float(masked)]
     first, second = prompts.kinds.tolist()
     assert first == [INSIDE, OUTSIDE] * clicked + [FIRST, LAST] * boxed
@@ -72,10 +72,14 @@ def test_a_box_is_filled() -> None:
 
 
 def test_earlier_masks_are_softened() -> None:
+    """A pixel of the drawn grid is the mean of two by two."""
     logits = torch.linspace(-30, 30, GRID * GRID).reshape(1, GRID, GRID)
-    soft = Prompts.of(masks=logits).softened()
+    given = logits.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    given[:, ::2, ::2] += 3
+    given[:, 1::2, 1::2] -= 3
+    soft = Prompts.of(masks=given).softened()
     assert soft.abs().max() <= 1
     assert torch.equal(soft > 0, logits > 0)
     torch.testing.assert_close(soft, torch.tanh(logits / 4))
-    assert torch.equal(Prompts.of(masks=logits).drawn()[:, 3], soft)
+    assert torch.equal(Prompts.of(masks=given).drawn()[:, 3], soft)
     assert not Prompts.of(masks=masks()).softened()[0].any()

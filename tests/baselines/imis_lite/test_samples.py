@@ -58,14 +58,16 @@ def test_what_a_sample_is(pictures: Path) -> None:
         assert sample.filled == view.filled
         assert sample.features is None
         for each in (sample.wanted, sample.other):
-            assert each.shape == (5, 128, 128)
+            assert each.shape == (5, 256, 256)
             assert each.dtype == torch.float32
             assert each.min() >= 0
             assert each.max() == 1
             assert each.flatten(1).any(1).all()
         assert sample.points.shape == (5, 3, 2)
         assert sample.kinds.shape == (5, 3)
-        assert torch.equal(sample.lone, (sample.kinds != FIRST).all(1))
+        assert torch.equal(sample.lone, (sample.kinds != FIRST).all(1) & (sample.kinds == INSIDE).any(1))
+        assert sample.rough.shape == (5, 256, 256)
+        assert torch.equal(sample.rough.flatten(1).any(1), (sample.kinds == NOTHING).all(1))
 
 
 def test_a_sample_belongs_to_its_place(pictures: Path) -> None:
@@ -146,7 +148,7 @@ def test_without_variants_every_view_is_new(pictures: Path) -> None:
 
 def shares(masks: Masks, view: View, kind: str) -> list[torch.Tensor]:
     """Each mask of a kind as training has it."""
-    return [torch.from_numpy(reduced(placed[None], 128))[0] for placed in fine(masks, view, kind)]
+    return [torch.from_numpy(reduced(placed[None], 256))[0] for placed in fine(masks, view, kind)]
 
 
 def fine(masks: Masks, view: View, kind: str) -> list[Mask]:
@@ -159,7 +161,7 @@ def among(mask: torch.Tensor, masks: list[torch.Tensor]) -> int | None:
 
 
 def test_a_share_of_truth_each_once_before_any_again(pictures: Path) -> None:
-    samples = open_samples(pictures, masks=10, truth_share=0.6, variants=1, session={"box": 1, "both": 0})
+    samples = open_samples(pictures, masks=10, truth_share=0.6, variants=1, session={"box": 1, "both": 0, "mask": 0})
     for number in range(5):
         sample = samples[at(number)]
         case = Store.open(pictures)[case_of(sample)]
@@ -172,13 +174,13 @@ def test_a_share_of_truth_each_once_before_any_again(pictures: Path) -> None:
 
 
 def test_boxes_are_around_their_masks(pictures: Path) -> None:
-    samples = open_samples(pictures, variants=1, session={"box": 1, "both": 0, "tight": 1})
+    samples = open_samples(pictures, variants=1, session={"box": 1, "both": 0, "mask": 0, "tight": 1})
     sample = samples[at(0)]
     for mask, points, kinds in zip(sample.wanted, sample.points, sample.kinds, strict=True):
         assert kinds[0] == NOTHING
         ys, xs = np.nonzero(mask.numpy() > 0.5)
-        around = np.array([xs.min(), ys.min(), xs.max(), ys.max()]) * 2 + [0, 0, 1, 1]
-        assert np.abs(points[1:].flatten().numpy() - around).max() < 0.1 * np.ptp(xs) * 2 + 2
+        around = np.array([xs.min(), ys.min(), xs.max(), ys.max()])
+        assert np.abs(points[1:].flatten().numpy() - around).max() < 0.1 * np.ptp(xs) + 2
 
 
 def test_a_click_wants_the_truth_wherever_it_is_in_one(pictures: Path) -> None:
@@ -196,7 +198,7 @@ def meant(sample: LiteSample, row: int, truths: list[Mask], others: list[Mask]) 
     """What is under a click; checks what it is wanted to mean, and what else it may."""
     x, y = (2 * sample.points[row, 0]).int().tolist()
     under_truth, under_others = (
-        [torch.from_numpy(reduced(mask[None], 128))[0] for mask in masks if mask[y, x]] for masks in (truths, others)
+        [torch.from_numpy(reduced(mask[None], 256))[0] for mask in masks if mask[y, x]] for masks in (truths, others)
     )
     wanted, other = sample.wanted[row], sample.other[row]
     if not under_truth:
@@ -213,7 +215,7 @@ def meant(sample: LiteSample, row: int, truths: list[Mask], others: list[Mask]) 
 
 def test_small_masks_are_not_asked_for(pictures: Path) -> None:
     """The half disc is the smallest; where nothing is large enough the picture is seen as it is, with all its masks."""
-    session = {"box": 1, "both": 0}
+    session = {"box": 1, "both": 0, "mask": 0}
     masks = Store.open(pictures)["case0"].masks
     view = plain(Store.open(pictures)["case0"].image.grid)
     half = min(float(mask.mean()) for mask in fine(masks, view, "interactive"))

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn import functional
 
 from baselines.imis_lite import adapter, training
 from baselines.imis_lite.course import LiteCourse
 from baselines.imis_lite.encoder import SIDE
-from baselines.imis_lite.network import Answers, from_lite_medsam
-from baselines.imis_lite.prompts import GRID, INSIDE, NOTHING, OUTSIDE, Prompts
+from baselines.imis_lite.network import Answers, ImageMaps, from_lite_medsam
+from baselines.imis_lite.prompts import DRAWN, GRID, INSIDE, NOTHING, OUTSIDE, Prompts
 from baselines.imis_lite.samples import LiteBatch
 from baselines.imis_lite.training import SUBJECT, LiteTrainee, State
 from baselines.training.curve import read_curve
@@ -23,7 +24,8 @@ from imedbench.store import Store
 from imedbench.types import Click
 
 CARD = Card("imis-lite", "small", "baselines.imis_lite.adapter:load", ("click", "box", "mask"), (2,), "Apache-2.0", "")
-ALWAYS_THREE = {"rounds": (0, 0, 1)}
+ALWAYS_THREE = {"rounds": (0, 0, 1), "mask": 0}
+ALWAYS_FIVE = {"rounds": (0, 0, 0, 0, 1), "mask": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -72,32 +74,61 @@ def lone_clicks(batch: LiteBatch) -> LiteBatch:
     """All asked for by their deepest point and nothing else."""
     points, kinds = torch.zeros_like(batch.points), torch.full_like(batch.kinds, NOTHING)
     pixel = batch.wanted.flatten(2).argmax(2)
-    points[:, :, 0] = torch.stack([pixel % GRID, pixel // GRID], -1) * 2 + 0.5
+    points[:, :, 0] = torch.stack([pixel % DRAWN, pixel // DRAWN], -1).float()
     kinds[:, :, 0] = INSIDE
     return batch._replace(points=points, kinds=kinds, lone=torch.ones_like(batch.lone))
 
 
 def test_a_session(trainee: LiteTrainee, pictures: Path) -> None:
-    """Every round answers every mask; each but the last leaves a click where the answer is wrong, with its label."""
+    """Each answer but the last leaves a click where it is wrong, with its label; the first and the last are judged."""
     state = trainee.begin(read(trainee, pictures, 0, 2), chance(images=2))
-    assert trainee.rounds(state) == 3
-    for number in range(3):
+    assert state.rounds == 3
+    assert trainee.rounds(state) == 2
+    for number in range(2):
         losses = trainee.round(state, number)
         assert {"loss", "mask", "score", "iou"} <= set(losses)
         assert ("candidates" in losses) == (number == 0)
         assert all(torch.isfinite(value) and value.dim() == 0 for value in losses.values())
         assert 0 <= losses["iou"] <= 1
-        count = 3 + min(number + 1, 2)
+        count = 3 + number + 1
         assert state.points.shape == (6, count, 2)
         assert state.kinds.shape == (6, count)
-        if number < 2:
+        if not number:
             check_clicks(state)
+    assert state.given == 3
+
+
+def test_answers_between_are_only_given(folder: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainee = trainee_of(course(session=ALWAYS_FIVE), folder)
+    state = trainee.begin(read(trainee, pictures, 0), chance())
+    seen, decode = [], trainee.network.decode
+
+    def watched(maps: ImageMaps, prompts: Prompts) -> Answers:
+        answers = decode(maps, prompts)
+        seen.append((prompts.points.shape[1], float(prompts.masked.mean()), answers.logits.requires_grad))
+        return answers
+
+    monkeypatch.setattr(trainee.network, "decode", watched)
+    assert trainee.rounds(state) == 2
+    for number in range(2):
+        trainee.round(state, number)["loss"].backward()
+    assert seen == [(3, 0, True), (4, 1, False), (5, 1, False), (6, 1, False), (7, 1, True)]
+
+
+def test_a_rough_mask_is_what_is_bettered(folder: Path, pictures: Path) -> None:
+    trainee = trainee_of(course(session={"box": 0, "both": 0, "mask": 1, "rounds": (1,)}), folder)
+    batch = read(trainee, pictures, 0)
+    state = trainee.begin(batch, chance())
+    assert torch.equal(state.previous > 0, batch.rough[0])
+    assert state.masked.tolist() == [1, 1, 1]
+    assert (state.kinds == NOTHING).all()
+    assert torch.isfinite(trainee.round(state, 0)["loss"])
 
 
 def check_clicks(state: State) -> None:
-    assert state.previous is not None
     assert not state.previous.requires_grad
-    wanted, guess = state.wanted > 0.5, state.previous > 0
+    wanted = functional.avg_pool2d((state.wanted > 0.5).float()[:, None], 2)[:, 0] >= 0.5
+    guess = functional.avg_pool2d(state.previous[:, None], 2)[:, 0] > 0
     for row, (place, kind) in enumerate(zip(state.points[:, -1], state.kinds[:, -1], strict=True)):
         x, y = (int(each) for each in (place + 0.5) * GRID / SIDE)
         # In the middle of two by two of the square's pixels.
@@ -111,17 +142,17 @@ def test_corrections(pictures: Path, folder: Path, monkeypatch: pytest.MonkeyPat
     """Where nothing is wrong there is no click; else it is on the deepest point of it, or anywhere."""
     trainee = trainee_of(course(session={**ALWAYS_THREE, "anywhere": anywhere}), folder)
     batch = read(trainee, pictures, 0)
-    wanted = torch.zeros(1, 3, GRID, GRID)
-    wanted[:, :, 20:61, 30:71] = 1
+    wanted = torch.zeros(1, 3, DRAWN, DRAWN)
+    wanted[:, :, 40:122, 60:142] = 1
     state = trainee.begin(batch._replace(wanted=wanted, other=wanted), chance())
     drawn = wanted[0, :, None].expand(-1, 4, -1, -1).clone()
-    drawn[1, :, 20:61, 30:71] = 0
-    drawn[2, :, 80:111, 20:51] = 1
+    drawn[1, :, 40:122, 60:142] = 0
+    drawn[2, :, 160:222, 40:102] = 1
     answers = Answers((drawn - 0.5).requires_grad_(), torch.full((3, 4), 0.5))
     monkeypatch.setattr(trainee.network, "decode", lambda maps, prompts: answers)
     found = []
     for step in range(8):
-        state.chance = chance(step)
+        state.chance, state.given = chance(step), 0
         trainee.round(state, 0)
         assert state.kinds[:, -1].tolist() == [NOTHING, INSIDE, OUTSIDE]
         found.append((state.points[1:, -1] - 0.5) / 2)
@@ -135,7 +166,7 @@ def test_rounds_are_drawn(trainee: LiteTrainee, pictures: Path, monkeypatch: pyt
     shared = trainee_of(course(session={"rounds": (0.2, 0.5, 0.3)}), Path())
     monkeypatch.setattr(shared, "_encode", lambda _: None)
     monkeypatch.setattr(shared.network, "see", lambda _: maps)
-    rounds = torch.tensor([shared.rounds(shared.begin(batch, chance(step))) for step in range(400)])
+    rounds = torch.tensor([shared.begin(batch, chance(step)).rounds for step in range(400)])
     assert rounds.bincount(minlength=4)[1:].div(400).tolist() == pytest.approx([0.2, 0.5, 0.3], abs=0.07)
 
 
@@ -145,7 +176,7 @@ def test_gradients_reach_every_weight(trainee: LiteTrainee, pictures: Path, tool
     # A box too, for the kinds of its corners.
     state.points[0, 1:] = torch.tensor([[20.0, 20.0], [90.0, 90.0]])
     state.kinds[0, 1:] = torch.tensor([2, 3])
-    for number in range(3):
+    for number in range(2):
         trainee.round(state, number)["loss"].backward()
     assert all(weight.grad is None for weight in trainee.network.neck.parameters())
     trainee.end(state)
@@ -180,7 +211,7 @@ def test_targets_keep_to_their_image(pictures: Path, folder: Path, tools: dict[s
     tools["awake"](trainee.network)
     states = [trainee.begin(read(trainee, pictures, *numbers), chance()) for numbers in ((0, 2), (0,), (2,))]
     with torch.no_grad():
-        blank = [torch.zeros(len(state.wanted), GRID, GRID) for state in states]
+        blank = [torch.zeros(len(state.wanted), DRAWN, DRAWN) for state in states]
         both, first, second = (
             trainee.network.decode(state.maps, Prompts(state.points, state.kinds, each, each[:, 0, 0])).logits
             for state, each in zip(states, blank, strict=True)

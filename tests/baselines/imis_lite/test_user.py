@@ -7,7 +7,7 @@ import pytest
 from baselines.imis_lite.course import Session
 from baselines.imis_lite.encoder import SIDE
 from baselines.imis_lite.prompts import FIRST, INSIDE, LAST, NOTHING
-from baselines.imis_lite.user import first_box, first_click, first_prompts
+from baselines.imis_lite.user import first_box, first_click, first_mask, first_prompts
 from imedbench.types import Mask
 
 
@@ -91,30 +91,48 @@ def test_boxes_are_boxes_on_the_square() -> None:
 
 def test_how_often_what() -> None:
     rng = np.random.default_rng(0)
-    session = Session(box=0.5, both=0.2)
+    session = Session(box=0.4, both=0.2, mask=0.15)
     counts: Counter[tuple[int, ...]] = Counter()
     for _ in range(1000):
-        points, kinds, lone = first_prompts(rectangle(), session, rng)
+        points, kinds, rough, lone = first_prompts(rectangle(), session, rng)
         counts[tuple(kinds.tolist())] += 1
+        assert rough.any() == (kinds == NOTHING).all()
         assert points.shape == (3, 2)
         assert points.dtype == np.float32
-        assert lone == (FIRST not in kinds)
+        assert lone == (FIRST not in kinds and INSIDE in kinds)
         if kinds[0] == INSIDE:
             x, y = points[0].astype(int)
             assert rectangle()[y, x]
         assert not points[kinds == NOTHING].any()
-    kinds_of = {"click": (INSIDE, NOTHING, NOTHING), "box": (NOTHING, FIRST, LAST), "both": (INSIDE, FIRST, LAST)}
-    assert set(counts) == set(kinds_of.values())
-    for name, share in (("click", 0.3), ("box", 0.5), ("both", 0.2)):
-        assert counts[kinds_of[name]] / 1000 == pytest.approx(share, abs=0.05)
+    shares = {
+        (INSIDE, NOTHING, NOTHING): 0.25,
+        (NOTHING, FIRST, LAST): 0.4,
+        (INSIDE, FIRST, LAST): 0.2,
+        (NOTHING, NOTHING, NOTHING): 0.15,
+    }
+    assert {kinds: count / 1000 for kinds, count in counts.items()} == pytest.approx(shares, abs=0.05)
 
 
 def test_one_kind_alone() -> None:
     rng = np.random.default_rng(0)
-    for session, expected in ((Session(box=1, both=0), NOTHING), (Session(box=0, both=0), INSIDE)):
+    for session, expected in ((Session(box=1, both=0, mask=0), NOTHING), (Session(box=0, both=0, mask=0), INSIDE)):
         found = [first_prompts(rectangle(), session, rng) for _ in range(50)]
-        assert {int(kinds[0]) for _, kinds, _ in found} == {expected}
-        assert {lone for _, _, lone in found} == {expected == INSIDE}
+        assert {int(each.kinds[0]) for each in found} == {expected}
+        assert {each.lone for each in found} == {expected == INSIDE}
+
+
+def test_a_rough_mask() -> None:
+    """Larger, smaller, moved, or a part of it; mostly still more than half right."""
+    rng = np.random.default_rng(0)
+    for mask in shapes():
+        drawn = [first_mask(mask, rng) for _ in range(60)]
+        assert all(each.any() and each.shape == mask.shape and each.dtype == np.bool_ for each in drawn)
+        areas = np.array([each.sum() for each in drawn])
+        if mask.sum() > 100:
+            assert areas.min() < 0.8 * mask.sum()
+            assert areas.max() > 1.1 * mask.sum()
+            overlaps = [(each & mask).sum() / (each | mask).sum() for each in drawn]
+            assert 0.5 < np.median(overlaps) < 0.9
 
 
 def test_chance_decides() -> None:
