@@ -37,6 +37,9 @@ class Data(Strict):
     """Of an image at once, drawn again where it has fewer."""
     truth_share: float = Field(default=0.6, ge=0, le=1)
     """Of them, where an image has truth and interactive masks."""
+    grid: float = Field(default=0.0, ge=0, le=1)
+    """Share of the prompts that are clicks anywhere in the picture, as a grid asks them: where nothing is known to lie,
+    only that the score is low is learned."""
     interactive: bool = True
     """Whether interactive masks are learned from; else truth alone."""
     least_area: float = Field(default=0.0004, ge=0, lt=1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from baselines.imis_lite.course import LiteCourse
 from baselines.imis_lite.encoder import SIDE, Features
 from baselines.imis_lite.prompts import DRAWN, INSIDE
-from baselines.imis_lite.user import Points, first_prompts
+from baselines.imis_lite.user import Points, any_click, first_prompts
 from baselines.imis_lite.views import View, plain, reduced, relit, varied
 from baselines.sam.colour import colour
 from baselines.training.cache import FeatureCache
@@ -120,16 +120,20 @@ class LiteSamples(Samples):
             square = relit(square, view.filled, data.views, rng)
         label = f"{self._digests[number]}/{name}/{variant}"
         known = None if self._cache is None else self._cache.load(label)
-        asked = self._ask(*pool, np.random.default_rng([self._course.loop.seed, *which, 1, turn]))
+        asked = self._ask(*pool, view.filled, np.random.default_rng([self._course.loop.seed, *which, 1, turn]))
         features = None if known is None else Features(**known)
         return LiteSample(label, torch.from_numpy(square), view.filled, features, *asked)
 
-    def _ask(self, truth: list[Mask], interactive: list[Mask], rng: np.random.Generator) -> tuple[Tensor, ...]:
-        """Wanted, other, points, kinds, rough, lone: of masks that are drawn."""
+    def _ask(
+        self, truth: list[Mask], interactive: list[Mask], filled: tuple[int, int], rng: np.random.Generator
+    ) -> tuple[Tensor, ...]:
+        """Wanted, other, points, kinds, rough, lone: of masks that are drawn, and of clicks anywhere."""
         data = self._course.data
-        share = round(data.masks * data.truth_share) if truth and interactive else data.masks * bool(truth)
+        anywhere = round(data.masks * data.grid)
+        count = data.masks - anywhere
+        share = round(count * data.truth_share) if truth and interactive else count * bool(truth)
         drawn = [(mask, True) for mask in _several(truth, share, rng)]
-        drawn += [(mask, False) for mask in _several(interactive, data.masks - share, rng)]
+        drawn += [(mask, False) for mask in _several(interactive, count - share, rng)]
         wanted, other, asked = [], [], []
         for mask, is_truth in drawn:
             coarse = reduced(mask[None], SIDE)[0]
@@ -137,6 +141,12 @@ class LiteSamples(Samples):
             meant = (mask, mask)
             if given.kinds[0] == INSIDE:
                 meant = _meanings(mask, given.points[0], interactive if is_truth else truth, is_truth=is_truth)
+            wanted.append(meant[0])
+            other.append(meant[1])
+            asked.append(given)
+        for _ in range(anywhere):
+            given = any_click(filled, rng)
+            meant = _there(given.points[0], truth, interactive)
             wanted.append(meant[0])
             other.append(meant[1])
             asked.append(given)
@@ -176,6 +186,20 @@ def _meanings(mask: Mask, point: Points, others: list[Mask], *, is_truth: bool) 
     x, y = (int(2 * each) for each in point)
     there = next((each for each in others if each[y, x]), mask)
     return (mask, there) if is_truth else (there, mask)
+
+
+def _there(point: Points, truth: list[Mask], interactive: list[Mask]) -> tuple[Mask, Mask]:
+    """What a click (x, y) anywhere is wanted to mean, and what else it may: perhaps nothing."""
+    known, found = _at(point, truth), _at(point, interactive)
+    nothing = np.zeros((2 * SIDE, 2 * SIDE), np.bool_)
+    first = next(each for each in (known, found, nothing) if each is not None)
+    return first, first if found is None else found
+
+
+def _at(point: Points, masks: list[Mask]) -> Mask | None:
+    """The smallest of the masks that the place (x, y) lies in."""
+    x, y = (int(2 * each) for each in point)
+    return min((each for each in masks if each[y, x]), key=np.count_nonzero, default=None)
 
 
 def _number(name: str) -> int:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from baselines.imis_lite.course import LiteCourse
 from baselines.imis_lite.encoder import SIDE, Features, encode
-from baselines.imis_lite.network import ImageMaps, from_lite_medsam
+from baselines.imis_lite.network import Answers, ImageMaps, from_lite_medsam
 from baselines.imis_lite.prompts import DRAWN, GRID, NOTHING, Prompts
 from baselines.imis_lite.samples import LiteBatch, LiteSamples
 from baselines.sam.network import lite_medsam
@@ -115,10 +115,17 @@ class LiteTrainee:
         wanted = state.wanted > 0.5
         losses = self._loss(logits[:, 0], state.wanted)
         overlap = _overlap(logits[:, 0] > 0, wanted)
-        found = {"mask": losses.mean(), "score": ((scores[:, 0] - overlap) ** 2).mean(), "iou": overlap.mean()}
+        # Where a click found nothing, no mask is right; that the score is low is all there is to learn.
+        known = wanted.flatten(1).any(1).to(logits.dtype)
+        share = known / known.sum().clamp(min=1)
+        found = {
+            "mask": (losses * share).sum(),
+            "score": ((scores[:, 0] - overlap) ** 2).mean(),
+            "iou": (overlap * share).sum(),
+        }
         loss = found["mask"] + self._course.objective.score * found["score"]
         if number == 0:
-            loss = loss + self._candidates(state, logits, scores, found)
+            loss = loss + self._candidates(state, Answers(logits, scores), known, found)
         if state.given < state.rounds:
             self._correct(state, logits[:, 0].detach(), wanted)
         return {"loss": loss / self.rounds(state), **found}
@@ -142,11 +149,13 @@ class LiteTrainee:
         state.given += 1
         return answers.logits.float(), answers.scores.float()
 
-    def _candidates(self, state: State, logits: Tensor, scores: Tensor, found: dict[str, Tensor]) -> Tensor:
+    def _candidates(self, state: State, answers: Answers, known: Tensor, found: dict[str, Tensor]) -> Tensor:
         """The loss of the three further masks for lone clicks: the best for each meaning, and a little of all."""
+        logits, scores = answers
         objective, lone = self._course.objective, state.lone.to(logits.dtype)
+        meant = lone * known
         # Without a lone click this is 0, and nothing has to be asked of the device.
-        share = lone / lone.sum().clamp(min=1)
+        share, told = (each / each.sum().clamp(min=1) for each in (meant, lone))
         each = [self._loss(logits[:, 1:], target[:, None]) for target in (state.wanted, state.other)]
         best = sum(loss.amin(1) for loss in each)
         overlap = torch.maximum(
@@ -154,9 +163,9 @@ class LiteTrainee:
         )
         wrong = ((scores[:, 1:] - overlap) ** 2).mean(1)
         found["candidates"] = (best * share).sum()
-        found["candidate_score"] = (wrong * share).sum()
+        found["candidate_score"] = (wrong * told).sum()
         loss = objective.candidates * best + objective.all_candidates * each[0].mean(1)
-        return lone.mean() * (loss * share).sum() + objective.score * found["candidate_score"]
+        return meant.mean() * (loss * share).sum() + objective.score * found["candidate_score"]
 
     def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """(...,) of masks (..., 256, 256): cross-entropy over the area of the target, and Dice loss."""

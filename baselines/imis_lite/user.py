@@ -75,6 +75,14 @@ class Asked(NamedTuple):
     """Whether it is a click and nothing else."""
 
 
+def any_click(filled: tuple[int, int], rng: np.random.Generator) -> Asked:
+    """A click anywhere in a picture that takes (height, width) of the square, whatever lies there."""
+    points, kinds = np.zeros((MOST, 2), np.float32), np.full(MOST, NOTHING)
+    points[0] = rng.integers(filled[::-1])
+    kinds[0] = INSIDE
+    return Asked(points, kinds, np.zeros((SIDE, SIDE), np.bool_), lone=True)
+
+
 def first_prompts(mask: NDArray[np.bool_], session: Session, rng: np.random.Generator) -> Asked:
     """A click, a box, both or a rough mask, for a target (256, 256)."""
     points, kinds, rough = np.zeros((MOST, 2), np.float32), np.full(MOST, NOTHING), np.zeros_like(mask)

@@ -7,8 +7,9 @@ from baselines.imis_lite.course import Data, LiteCourse, Session
 from baselines.training.course import as_toml, parse_course, read_course
 
 
-def test_the_shipped_course() -> None:
-    course = read_course(LiteCourse, "baselines.imis_lite", "shipped")
+@pytest.mark.parametrize("name", ["shipped", "shipped-2"])
+def test_the_shipped_courses(name: str) -> None:
+    course = read_course(LiteCourse, "baselines.imis_lite", name)
     assert course.data.variants > 0
     assert all(count > 0 for count in course.data.pictures.values())
     assert course.session.box + course.session.both < 1
@@ -21,6 +22,7 @@ def test_the_shipped_course() -> None:
     [
         {"masks": 0},
         {"truth_share": 1.5},
+        {"grid": -0.5},
         {"least_area": 1.0},
         {"variants": -1},
         {"views": {"zom": [1, 2]}},

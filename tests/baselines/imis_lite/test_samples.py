@@ -194,6 +194,27 @@ def test_a_click_wants_the_truth_wherever_it_is_in_one(pictures: Path) -> None:
     assert min(told[each] for each in ("both", "truth", "other")) > 5
 
 
+def test_a_grid_asks_anywhere(pictures: Path) -> None:
+    samples = open_samples(pictures, masks=12, grid=0.75, variants=1, session={"box": 1, "both": 0, "mask": 0})
+    told: Counter[str] = Counter()
+    for number, epoch in product(range(5), range(3)):
+        sample = samples[at(number, epoch)]
+        assert sample.lone.tolist() == [False] * 3 + [True] * 9
+        case = Store.open(pictures)[case_of(sample)]
+        masks = [fine(case.masks, plain(case.image.grid), kind) for kind in ("gt", "interactive")]
+        for row in range(3, 12):
+            x, y = sample.points[row, 0].int().tolist()
+            assert x < sample.filled[1]
+            assert y < sample.filled[0]
+            if any(mask[2 * y, 2 * x] for mask in (*masks[0], *masks[1])):
+                told[meant(sample, row, *masks)] += 1
+            else:
+                told["nothing"] += 1
+                assert not sample.wanted[row].any()
+                assert not sample.other[row].any()
+    assert min(told[each] for each in ("both", "truth", "other", "nothing")) > 0
+
+
 def meant(sample: LiteSample, row: int, truths: list[Mask], others: list[Mask]) -> str:
     """What is under a click; checks what it is wanted to mean, and what else it may."""
     x, y = (2 * sample.points[row, 0]).int().tolist()

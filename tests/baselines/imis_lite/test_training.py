@@ -25,6 +25,7 @@ from imedbench.types import Click
 
 CARD = Card("imis-lite", "small", "baselines.imis_lite.adapter:load", ("click", "box", "mask"), (2,), "Apache-2.0", "")
 ALWAYS_THREE = {"rounds": (0, 0, 1), "mask": 0}
+PER_TARGET = ("wanted", "other", "points", "kinds", "rough", "lone")
 ALWAYS_FIVE = {"rounds": (0, 0, 0, 0, 1), "mask": 0}
 
 
@@ -271,8 +272,26 @@ def test_candidates_are_for_lone_clicks(trainee: LiteTrainee, pictures: Path) ->
     none = trainee.round(trainee.begin(boxed, chance()), 0)
     assert alone["candidates"] > 0
     assert none["candidates"] == none["candidate_score"] == 0
-    torch.testing.assert_close(3 * none["loss"], none["mask"] + 2 * none["score"])
+    torch.testing.assert_close(2 * none["loss"], none["mask"] + 2 * none["score"])
     torch.testing.assert_close(none["mask"], alone["mask"])
+
+
+def test_where_nothing_lies_only_the_score_is_learned(folder: Path, pictures: Path) -> None:
+    trainee = trainee_of(course(session={"rounds": (1,)}), folder)
+    batch = lone_clicks(read(trainee, pictures, 0))
+    some = batch._replace(wanted=batch.wanted.clone(), other=batch.other.clone())
+    for each in (some.wanted, some.other):
+        each[:, 1:] = 0
+    one = batch._replace(**{name: getattr(batch, name)[:, :1] for name in PER_TARGET})
+    found, alone = (trainee.round(trainee.begin(each, chance()), 0) for each in (some, one))
+    for name in ("mask", "iou", "candidates"):
+        torch.testing.assert_close(found[name], alone[name], rtol=1e-4, atol=1e-5)
+    for name in ("score", "candidate_score"):
+        assert found[name] != alone[name]
+    nothing = some._replace(wanted=some.wanted * 0, other=some.other * 0)
+    losses = trainee.round(trainee.begin(nothing, chance()), 0)
+    assert losses["mask"] == losses["candidates"] == losses["iou"] == 0
+    torch.testing.assert_close(losses["loss"], 2 * (losses["score"] + losses["candidate_score"]))
 
 
 def test_from_the_command_to_a_session(pictures: Path, tmp_path: Path, tools: dict[str, Any], lite: Any) -> None:
