@@ -170,7 +170,9 @@ class PrismSession:
         asked = []
         for corner in cubes(where, list(memory), self._voxels.shape, self._size):
             here = said.within(corner, self._size)
-            last = memory.setdefault(corner, self._blank()) if said.mask is None else self._from_mask(said.mask, corner)
+            last = memory.setdefault(corner, self._blank())
+            if said.mask is not None:
+                last = self._from_mask(said.mask, corner, last)
             if len(here.places) or here.box is not None or said.mask is not None:
                 asked.append(_Asked(target, corner, here, last))
         return asked
@@ -180,10 +182,10 @@ class PrismSession:
         said = torch.zeros((2, *shape), dtype=torch.bool, device=self._device)
         return Cube(torch.zeros((1, *shape), device=self._device), said, 0.0)
 
-    def _from_mask(self, mask: Logits, corner: Corner) -> Cube:
+    def _from_mask(self, mask: Logits, corner: Corner, last: Cube) -> Cube:
+        """A mask that the user gives instead of the last answer; what was clicked before stays known."""
         logits = cut(mask, corner, self._size, beyond=OUTSIDE)
-        blank = self._blank()
-        return Cube(_turned(logits).to(self._device), blank.said, 0.0)
+        return Cube(_turned(logits).to(self._device), last.said, 0.0)
 
     def _answer(self, asked: Sequence[_Asked]) -> list[Cube]:
         """Of a batch in the same cube."""

@@ -146,6 +146,17 @@ def test_an_earlier_mask(session: PrismSession) -> None:
     assert not np.allclose(plain.logits, told.logits, atol=1e-3)
 
 
+def test_a_mask_between_clicks_forgets_none_of_them(session: PrismSession) -> None:
+    first = session.predict([Click((25.0, 20.0, 40.0))])
+    mask = MaskPrompt(np.full(GRID, -3, np.float32))
+    second = session.predict([Click((21.0, 15.0, 34.0), inside=False), mask], first)
+    ((corner, cube),) = second.memory.items()
+    z, y, x = corner
+    assert cube.said[0, 40 - x, 20 - y, 25 - z]
+    assert cube.said[1, 34 - x, 15 - y, 21 - z]
+    assert cube.said.sum() == 2
+
+
 def test_nothing_said(session: PrismSession) -> None:
     answer = session.predict([])
     assert (answer.logits == OUTSIDE).all()
