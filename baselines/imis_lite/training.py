@@ -17,7 +17,7 @@ from baselines.imis_lite.samples import LiteBatch, LiteSamples
 from baselines.sam.network import lite_medsam
 from baselines.training.cache import FeatureCache, digest_of_weights
 from baselines.training.clicks import corrections, deepest
-from baselines.training.trainee import Chance, Losses
+from baselines.training.trainee import Chance, Losses, Subject
 from imedbench.models.checkpoint import fill, read_checkpoint
 from imedbench.store import Store
 
@@ -232,21 +232,4 @@ def _overlap(guess: Tensor, truth: Tensor) -> Tensor:
     return shared / either.clamp(min=1)
 
 
-class LiteSubject:
-    """IMIS-lite, for `imedbench train`."""
-
-    name = NAME
-    package = "baselines.imis_lite"
-    course = LiteCourse
-    default = "shipped"
-
-    def trainee(self, course: LiteCourse, checkpoint: Path | None, folder: Path) -> LiteTrainee:
-        """The network to train.
-
-        Raises:
-            MissingWeights: the checkpoint does not fit.
-        """
-        return LiteTrainee(course, checkpoint, folder)
-
-
-SUBJECT = LiteSubject()
+SUBJECT = Subject(NAME, "baselines.imis_lite", LiteCourse, "shipped", LiteTrainee)

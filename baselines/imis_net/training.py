@@ -26,7 +26,7 @@ from baselines.imis_net.vocabulary import sentence
 from baselines.training.cache import FeatureCache, digest_of_weights, rounded
 from baselines.training.clicks import clicks_in, corrections
 from baselines.training.order import Place
-from baselines.training.trainee import Chance, Losses, Samples
+from baselines.training.trainee import Chance, Losses, Samples, Subject
 from imedbench.store import Store
 from imedbench.store.loader import Batch, InteractiveDataset, Sample, SampleSettings, collate
 
@@ -290,21 +290,4 @@ def _corners(boxes: Tensor) -> Tensor:
     return torch.cat([low.flip(-1), high.flip(-1) - 1], 1)
 
 
-class ImisSubject:
-    """IMIS-Net, for `imedbench train`."""
-
-    name = NAME
-    package = "baselines.imis_net"
-    course = ImisCourse
-    default = "paper"
-
-    def trainee(self, course: ImisCourse, checkpoint: Path | None, folder: Path) -> ImisTrainee:
-        """The network to train.
-
-        Raises:
-            MissingWeights: weights that it begins with are not here.
-        """
-        return ImisTrainee(course, checkpoint, folder)
-
-
-SUBJECT = ImisSubject()
+SUBJECT = Subject(NAME, "baselines.imis_net", ImisCourse, "paper", ImisTrainee)

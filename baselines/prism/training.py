@@ -18,7 +18,7 @@ from baselines.prism.network import Prism, Seen
 from baselines.prism.objective import Losses as Objectives
 from baselines.prism.prompts import Prompts
 from baselines.prism.samples import PrismBatch, PrismSamples
-from baselines.training.trainee import Chance, Losses
+from baselines.training.trainee import Chance, Losses, Subject
 from imedbench.store import Store
 
 NAME = "prism"
@@ -37,8 +37,8 @@ class State:
 class PrismTrainee:
     """PRISM with its simulated user."""
 
-    def __init__(self, course: PrismCourse, start: Path | None) -> None:
-        """Random weights, or those of a checkpoint.
+    def __init__(self, course: PrismCourse, start: Path | None, folder: Path) -> None:
+        """Random weights, or those of a checkpoint; nothing is kept in ``folder``.
 
         Raises:
             MissingWeights: it does not fit.
@@ -113,21 +113,4 @@ def _dice(guess: Tensor, truth: Tensor) -> Tensor:
     return (2 * both / (guess.flatten(1).sum(1) + truth.flatten(1).sum(1)).clamp(min=1)).mean()
 
 
-class PrismSubject:
-    """PRISM, for `imedbench train`."""
-
-    name = NAME
-    package = "baselines.prism"
-    course = PrismCourse
-    default = "basic"
-
-    def trainee(self, course: PrismCourse, checkpoint: Path | None, folder: Path) -> PrismTrainee:
-        """The network to train; nothing is kept in ``folder``.
-
-        Raises:
-            MissingWeights: the checkpoint does not fit.
-        """
-        return PrismTrainee(course, checkpoint)
-
-
-SUBJECT = PrismSubject()
+SUBJECT = Subject(NAME, "baselines.prism", PrismCourse, "basic", PrismTrainee)

@@ -1,7 +1,7 @@
 """What the loop asks of a network that is to be trained: data, a simulated session, losses."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,10 +58,15 @@ class Samples(Dataset[Any], ABC):
 class Trainee(Protocol):
     """A network, how its user is simulated, and what it is judged by."""
 
-    network: nn.Module
-    """What is trained and kept; parameters that do not require a gradient stay as they are."""
-    facts: Mapping[str, str]
-    """Kept in the header of the weights: what the model's loader must know besides them."""
+    @property
+    def network(self) -> nn.Module:
+        """What is trained and kept; parameters that do not require a gradient stay as they are."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Kept in the header of the weights: what the model's loader must know besides them."""
+        ...
 
     def samples(self, stores: Sequence[Store]) -> Samples:
         """The training data.
@@ -92,7 +97,8 @@ class Trainee(Protocol):
         ...
 
 
-class Subject(Protocol):
+@dataclass(frozen=True, slots=True)
+class Subject:
     """How a name on the command line becomes a trainee."""
 
     name: str
@@ -102,16 +108,7 @@ class Subject(Protocol):
     course: type[Course]
     default: str
     """The course of a run that names none."""
-
-    def trainee(self, course: Any, checkpoint: Path | None, folder: Path) -> Trainee:
-        """A network to train, on the CPU: from its course's own start, or from a checkpoint.
-
-        Args:
-            course: of the type that this subject names.
-            checkpoint: weights to begin with.
-            folder: where it may keep features that do not change, with those of other networks.
-
-        Raises:
-            MissingWeights: weights that it begins with are not here.
-        """
-        ...
+    trainee: Callable[[Any, Path | None, Path], Trainee]
+    """Called with a course of that type, weights to begin with or None, and a folder where it may keep features that do
+    not change, with those of other networks; gives a network to train, on the CPU. Raises `MissingWeights` where
+    weights that it begins with are not here."""

@@ -16,7 +16,7 @@ from baselines.training.course import Course
 from baselines.training.objectives import MaskLoss
 from baselines.training.order import Place
 from baselines.training.run import Hardware, Plan, train
-from baselines.training.trainee import Samples
+from baselines.training.trainee import Samples, Subject
 from imedbench.store.loader import InteractiveDataset, SampleSettings, collate
 
 
@@ -80,17 +80,8 @@ class TinyTrainee:
         return self._loss(logits, state["truth"], torch.zeros(len(logits), device=logits.device))
 
 
-class TinySubject:
-    name = "tiny"
-    package = ""
-    default = ""
-    course = Course
-
-    def __init__(self, die: int = -1, poison: int = -1) -> None:
-        self.die, self.poison = die, poison
-
-    def trainee(self, course: Course, checkpoint: Path | None, folder: Path) -> TinyTrainee:
-        return TinyTrainee(self.die, self.poison)
+def tiny_subject(die: int = -1, poison: int = -1) -> Subject:
+    return Subject("tiny", "", Course, "", lambda _course, _checkpoint, _folder: TinyTrainee(die, poison))
 
 
 def course(**loop: Any) -> Course:
@@ -110,7 +101,7 @@ def main() -> None:
     wanted = course(
         steps=given.steps, batch=given.batch, accumulate=given.accumulate, workers=given.workers, average=0.9
     )
-    plan = Plan(TinySubject(given.die), wanted, (given.store,), given.out, None)
+    plan = Plan(tiny_subject(given.die), wanted, (given.store,), given.out, None)
     train(plan, Hardware("cpu", given.devices))
 
 

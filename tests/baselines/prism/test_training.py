@@ -23,7 +23,7 @@ CHANCE = Chance(3, (Place(0, 0, 0, 0), Place(0, 1, 0, 2)))
 
 def begun(tools: dict[str, Any], store: Path, **tables: Any) -> tuple[PrismTrainee, Any]:
     torch.manual_seed(0)
-    trainee = PrismTrainee(tools["course"](**tables), None)
+    trainee = PrismTrainee(tools["course"](**tables), None, Path())
     samples = trainee.samples([Store.open(store)])
     batch = samples.collate([samples[place] for place in CHANCE.places])
     return trainee, trainee.begin(batch, CHANCE)
@@ -98,7 +98,7 @@ def test_from_the_command_to_a_session(tools: dict[str, Any], volumes: Path, tmp
     facts = adapter.read_facts(path)
     assert json.loads(facts[SETTINGS])["size"] == 32
     assert Intake(**json.loads(facts[INTAKE])).low > 0
-    again = PrismTrainee(course, path)
+    again = PrismTrainee(course, path, tmp_path)
     kept = [torch.equal(*pair) for pair in zip(again.network.parameters(), model._network.parameters(), strict=True)]
     assert all(kept)
 

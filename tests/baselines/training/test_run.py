@@ -66,7 +66,7 @@ def test_two_devices_are_one(pictures: Path, whole: Path, tmp_path: Path) -> Non
 
 
 def plan(tiny: dict[str, Any], pictures: Path, out: Path, **loop: Any) -> Plan:
-    return Plan(tiny["TinySubject"](), tiny["course"](**loop), (pictures,), out, None)
+    return Plan(tiny["tiny_subject"](), tiny["course"](**loop), (pictures,), out, None)
 
 
 def test_a_finished_run_is_left_alone(tiny: dict[str, Any], pictures: Path, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_folder_of_other_things(tiny: dict[str, Any], pictures: Path, tmp_path
 
 
 def test_a_loss_that_is_no_number(tiny: dict[str, Any], pictures: Path, tmp_path: Path) -> None:
-    spoiled = Plan(tiny["TinySubject"](poison=1), tiny["course"](), (pictures,), tmp_path / "run", None)
+    spoiled = Plan(tiny["tiny_subject"](poison=1), tiny["course"](), (pictures,), tmp_path / "run", None)
     with pytest.raises(BadResults, match=r"no number any more \(steps up to 2\)"):
         train(spoiled, CPU)
     assert [line["step"] for line in read_curve(tmp_path / "run")] == [1]
@@ -113,5 +113,5 @@ def test_a_validation_that_cannot_be_is_refused_at_once(tiny: dict[str, Any], pi
     wanted = tiny["course"]()
     validated = wanted.model_copy(update={"validation": wanted.validation.model_copy(update={"every": 2})})
     with pytest.raises(UnknownName, match="no model called 'tiny'"):
-        train(Plan(tiny["TinySubject"](), validated, (pictures,), tmp_path / "run"), CPU)
+        train(Plan(tiny["tiny_subject"](), validated, (pictures,), tmp_path / "run"), CPU)
     assert not (tmp_path / "run").exists()
