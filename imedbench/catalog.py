@@ -39,6 +39,9 @@ MODELS = {
     "oracle": "imedbench.models.oracle:ORACLE",
 }
 
+DEFAULT_MODEL = "imis-lite"
+"""What is asked where no model is named: it needs no network and no GPU."""
+
 TRAINING = {
     "imis-lite": "baselines.imis_lite.training:SUBJECT",
     "imis-net": "baselines.imis_net.training:SUBJECT",

@@ -1,6 +1,6 @@
 """IMIS-lite: LiteMedSAM's frozen image encoder under a light decoder for clicks, boxes and earlier masks."""
 
-from imedbench.models.base import Card, Weights
+from imedbench.models.base import Card, Judgement, Weights
 
 CARD = Card(
     name="imis-lite",
@@ -10,9 +10,10 @@ CARD = Card(
     dimensions=(2,),
     licence="Apache-2.0",
     source="trained by this project: baselines/imis_lite/MODEL.md",
+    judgement=Judgement(least_score=0.4, least_stability=0.0, adaptive=True),
     weights=Weights(
-        sha256="3a49fa6d1dca74a09472036dd8c8c0549b843fff1d1e2f9d6efa86f1855fe86e",
-        size=11_946_850,
+        sha256="506fe2aa3135100d11153efdc41a8c3c5fda775efef03a63ad4e624f105f85ec",
+        size=11961210,
         package="baselines/imis_lite/imis-lite.safetensors",
     ),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imedbench.catalog import DEFAULT_MODEL
 from imedbench.cli.options import ALL_CORES, Checkpoint, Device, Scheduler, WorkerCount
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def build(
     interactive: Annotated[
         Interactive, typer.Option(help="Interactive masks: those that come with the data, else generated ones (auto).")
     ] = Interactive.AUTO,
-    model: Annotated[str, typer.Option(help="Model that generates interactive masks.")] = "lite-medsam",
+    model: Annotated[str, typer.Option(help="Model that generates interactive masks.")] = DEFAULT_MODEL,
     checkpoint: Checkpoint = None,
     least_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least predicted IoU of a generated mask.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imedbench.catalog import DEFAULT_MODEL
 from imedbench.cli.options import ALL_CORES, Checkpoint, Device, Scheduler, WorkerCount
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Split(StrEnum):
 
 
 def eval(
-    model: Annotated[str, typer.Option(help="Model of the catalogue: see `imedbench models`.")],
+    model: Annotated[str, typer.Option(help="Model of the catalogue: see `imedbench models`.")] = DEFAULT_MODEL,
     data: Annotated[Path, typer.Option(help="A store, or raw studies (built first, into OUT/data.zarr).")] = STORE,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results.", show_default="results/MODEL-PROTOCOL-PROMPTS")

@@ -8,12 +8,12 @@ from imedbench.build.pipeline import BuildSummary, Progress, build_store
 from imedbench.build.plan import Source
 from imedbench.build.proposals import settings_for
 from imedbench.build.tasks import BuildSettings
+from imedbench.catalog import DEFAULT_MODEL
 from imedbench.demo.raw import write_raw
 from imedbench.workers import Workers
 
-MODEL = "lite-medsam"
-BOXES = 128
-"""Regions asked about in an image: fewer than in a build in earnest, to end within minutes on two cores."""
+POINTS = 16
+"""A side of the grid that is asked: fewer than in a build in earnest, to end within minutes on two cores."""
 
 
 def run_demo(
@@ -28,7 +28,6 @@ def run_demo(
         out / "raw", small=small, progress=lambda _, done, total: progress(Progress("raw", done, total, 0))
     )
     sources = [Source(folder, recipe) for folder, recipe in laid_out]
-    proposals = settings_for(MODEL)
-    proposals = replace(proposals, regions=replace(proposals.regions, most=BOXES))
+    proposals = replace(settings_for(DEFAULT_MODEL), points_per_side=POINTS)
     settings = BuildSettings(name="demo", proposals=proposals)
     return build_store(sources, out / "store", settings, workers=workers, progress=progress)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from imedbench.build.pipeline import Progress
+from imedbench.catalog import DEFAULT_MODEL
 from imedbench.demo import run
 from imedbench.recipe import load_recipe
 from imedbench.workers import Workers
@@ -34,5 +35,5 @@ def test_the_demo_builds_what_was_laid_out_with_a_model_that_needs_no_network(
     assert [(source.folder, source.recipe) for source in built["sources"]] == [
         (tmp_path / "raw" / "chest_xray", recipe)
     ]
-    assert built["settings"].proposals.model == "lite-medsam"
+    assert built["settings"].proposals.model == DEFAULT_MODEL
     assert built["workers"] == Workers(2)
