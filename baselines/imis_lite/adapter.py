@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.imis_lite.encoder import SIDE, encode
+from baselines.imis_lite.encoder import SIDE, encode, stretched
 from baselines.imis_lite.network import MASKS, ImisLite
 from baselines.imis_lite.prompts import DRAWN, Prompts
 from baselines.sam.batches import alike
@@ -23,7 +23,6 @@ from imedbench.models.checkpoint import fill, read_checkpoint
 from imedbench.models.checks import check_dimension, check_prompts
 from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt
 
-_CUT_OFF = (0.5, 99.5)
 # More leave the cache and take longer each.
 _PROMPTS_AT_ONCE = {"cpu": 8, "cuda": 256}
 
@@ -60,21 +59,6 @@ class LiteModel:
         """
         check_dimension(self.card, image)
         return LiteSession(self.card, self._encoder, self._network, pixels=stretched(colour(image, self.card.name)))
-
-
-def stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(h, w, 3) without the darkest and the brightest half percent of what is not 0, as MedSAM's images are prepared.
-
-    A few very bright pixels (metal, a mark) leave little contrast to all others. What is 0 stays 0.
-    """
-    there = pixels[pixels > 0]
-    if not len(there):
-        return pixels
-    low, high = np.percentile(there, _CUT_OFF)
-    values = (pixels.astype(np.float32) - low) / max(high - low, 1)
-    answer: NDArray[np.uint8] = (values.clip(0, 1) * 255).round().astype(np.uint8)
-    answer[pixels == 0] = 0
-    return answer
 
 
 class LiteSession:

@@ -47,6 +47,8 @@ class Data(Strict):
     pictures: Mapping[str, int] = {}
     """How many pictures of a store are met in an epoch, by the store's name: several times each, or some of them,
     others in the next epoch. All once where it is not named."""
+    stretched: bool = False
+    """Whether the extremes of a picture are cut off first, as they are in use."""
     seed: int = 0
     """Of the views: runs that only differ in ``loop.seed`` can share what is kept of them."""
     variants: int = Field(default=0, ge=0)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -11,6 +13,8 @@ from baselines.sam.lite_encoder import encode_lite
 
 SIDE = 256
 """Of the square of pixels that the encoder looks at."""
+_CUT_OFF = (0.5, 99.5)
+"""Percentiles."""
 
 
 class Features(NamedTuple):
@@ -30,6 +34,21 @@ class Features(NamedTuple):
     def float(self) -> Self:
         """In single precision, as the network wants them."""
         return type(self)(*(each.float() for each in self))
+
+
+def stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(h, w, 3) without the darkest and the brightest half percent of what is not 0, as MedSAM's images are prepared.
+
+    A few very bright pixels (metal, a mark) leave little contrast to all others. What is 0 stays 0.
+    """
+    there = pixels[pixels > 0]
+    if not len(there):
+        return pixels
+    low, high = np.percentile(there, _CUT_OFF)
+    values = (pixels.astype(np.float32) - low) / max(high - low, 1)
+    answer: NDArray[np.uint8] = (values.clip(0, 1) * 255).round().astype(np.uint8)
+    answer[pixels == 0] = 0
+    return answer
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from baselines.imis_lite.course import LiteCourse
-from baselines.imis_lite.encoder import SIDE, Features
+from baselines.imis_lite.encoder import SIDE, Features, stretched
 from baselines.imis_lite.prompts import DRAWN, INSIDE
 from baselines.imis_lite.user import Points, any_click, first_prompts
 from baselines.imis_lite.views import View, plain, reduced, relit, varied
@@ -101,6 +101,8 @@ class LiteSamples(Samples):
         variant = turn % data.variants if data.variants else turn + 1
         case = store[name]
         pixels = colour(case.image, _NAME)
+        if data.stretched:
+            pixels = stretched(pixels)
         height, width = case.image.grid
         # One generator for the view, which may be kept, and one for what is asked.
         which = (_number(store.info.name), _number(name))

@@ -77,6 +77,7 @@ class LiteTrainee:
         self._cache = None
         if course.data.variants:
             key = f"{digest_of_weights(self._encoder)} {course.data.seed} {course.data.views.model_dump_json()}"
+            key += " stretched" * course.data.stretched
             self._cache = FeatureCache(folder, key)
 
     def samples(self, stores: Sequence[Store]) -> LiteSamples:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.imis_lite.encoder import SIDE, Features, encode, normalise
+from baselines.imis_lite.encoder import SIDE, Features, encode, normalise, stretched
 from baselines.sam.network import Network
 
 
@@ -70,3 +70,22 @@ def test_brief_is_close_and_images_do_not_mix(lite: Any, squares: Tensor, featur
     for rough, (first, second) in zip(brief[:2], features[:2], strict=True):
         assert 0 < float((rough[0] - second).norm() / second.norm()) < 0.1
         assert float((first - second).norm() / second.norm()) > 0.3
+
+
+def test_the_extremes_are_cut_off() -> None:
+    """As numpy's percentiles of what is not 0 say; 0 stays."""
+    pixels = np.arange(256).repeat(12).astype(np.uint8).reshape(32, 32, 3)
+    pixels[-1, -1] = 255
+    found = stretched(pixels)
+    low, high = np.percentile(pixels[pixels > 0], (0.5, 99.5))
+    assert found[pixels <= low].max() == 0
+    assert found[pixels >= high].min() == 255
+    np.testing.assert_allclose(found[pixels == 100], 255 * (100 - low) / (high - low), atol=0.51)
+    few = np.full((40, 40, 3), 90, np.uint8)
+    few[:20] = 100
+    few[0, 0], few[1, 1] = 255, 1
+    assert stretched(few)[30, 30, 0] == 0
+    assert stretched(few)[10, 10, 0] == stretched(few)[0, 0, 0] == 255
+    for level in (0, 7):
+        flat = np.full((4, 4, 3), level, np.uint8)
+        assert not stretched(flat).any()

@@ -179,7 +179,7 @@ def test_the_finest_map_is_added(own: ImisLite, features: Features, monkeypatch:
     maps = Pyramid(*(torch.cat([each, each + 1]) for each in pyramid()))
     edges = torch.randn(2, MASKS, 16, generator=torch.Generator().manual_seed(3))
     monkeypatch.setattr(own, "_draw", lambda *_: torch.zeros(2, MASKS, GRID, GRID))
-    monkeypatch.setattr(own, "edges", lambda _: edges)
+    monkeypatch.setattr(own.edges, "forward", lambda _: edges)
     pair = Prompts(*(each[2:4] for each in (MIXED.points, MIXED.kinds, MIXED.masks, MIXED.masked)))
     seen_maps = seen(own, maps, features)
     with torch.inference_mode():

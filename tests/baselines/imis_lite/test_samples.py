@@ -10,6 +10,7 @@ import torch
 
 from baselines.imis_lite import samples as module
 from baselines.imis_lite.course import LiteCourse
+from baselines.imis_lite.encoder import stretched
 from baselines.imis_lite.prompts import FIRST, INSIDE, NOTHING
 from baselines.imis_lite.samples import LiteSample, LiteSamples
 from baselines.imis_lite.views import View, plain, reduced
@@ -68,6 +69,14 @@ def test_what_a_sample_is(pictures: Path) -> None:
         assert torch.equal(sample.lone, (sample.kinds != FIRST).all(1) & (sample.kinds == INSIDE).any(1))
         assert sample.rough.shape == (5, 256, 256)
         assert torch.equal(sample.rough.flatten(1).any(1), (sample.kinds == NOTHING).all(1))
+
+
+def test_the_extremes_are_cut_off_as_in_use(pictures: Path) -> None:
+    sample = open_samples(pictures, variants=1, stretched=True)[at(0)]
+    image = Store.open(pictures)[case_of(sample)].image
+    expected = plain(image.grid).picture(stretched(np.repeat(image.voxels[..., None], 3, 2)))
+    np.testing.assert_array_equal(sample.pixels, expected)
+    assert not torch.equal(sample.pixels, open_samples(pictures, variants=1)[at(0)].pixels)
 
 
 def test_a_sample_belongs_to_its_place(pictures: Path) -> None:

@@ -313,6 +313,15 @@ def test_from_the_command_to_a_session(pictures: Path, tmp_path: Path, tools: di
     assert all(torch.equal(value, weights[name]) for name, value in again.network.state_dict().items())
 
 
+def test_what_is_kept_of_other_pixels_is_not_taken(pictures: Path, tmp_path: Path) -> None:
+    for told in ({}, {"stretched": True}):
+        trainee = trainee_of(course(data=told), tmp_path)
+        batch = read(trainee, pictures, 0)
+        assert batch.features == (None,)
+        trainee.begin(batch, chance())
+        assert read(trainee, pictures, 0).features[0] is not None
+
+
 def test_a_checkpoint_of_another_network(tmp_path: Path) -> None:
     torch.save({"liver": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(MissingWeights, match="does not hold the weights of imis-lite"):
