@@ -69,7 +69,8 @@ def test_as_the_network_answers(network: Prism, session: PrismSession) -> None:
 def test_an_image_is_encoded_once(session: PrismSession, monkeypatch: pytest.MonkeyPatch) -> None:
     first = session.predict([Click((25.0, 20.0, 40.0))])
     monkeypatch.setattr(session._network, "see", None)
-    session.predict([Click((24.0, 21.0, 42.0), inside=False)], first)
+    again = session.predict([Click((24.0, 21.0, 42.0), inside=False)], first)
+    assert list(again.memory) == list(first.memory)
 
 
 def test_features_are_bounded(session: PrismSession) -> None:
