@@ -149,6 +149,12 @@ class Masks:
         """The same voxels with other facts about them."""
         return replace(self, infos=tuple(infos))
 
+    def placed(self, shape: tuple[int, ...], corner: tuple[int, ...]) -> "Masks":
+        """The same masks on a larger grid of that shape, in which this one begins at ``corner``."""
+        places = np.unravel_index(self.starts, self.shape)
+        moved = tuple(axis + offset for axis, offset in zip(places, corner, strict=True))
+        return replace(self, shape=shape, starts=np.ravel_multi_index(moved, shape).astype(np.int64))
+
     def decode(self, index: int, out: Mask | None = None) -> Mask:
         """Mask ``index`` as a bool array; ``out`` (C order, of the grid's shape) is filled and returned when given."""
         index = range(len(self))[index]

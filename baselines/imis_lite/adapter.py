@@ -80,6 +80,7 @@ class LiteSession:
                 brief=self._device.type == "cuda",
             )
             self._maps = network.see(features)
+        self._ranks = torch.arange(MASKS, device=self._device)
 
     def predict(self, prompts: Sequence[Prompt], previous: Prediction | None = None) -> Prediction:
         """The mask for all prompts of one target together; a `MaskPrompt` among them goes before ``previous``."""
@@ -117,12 +118,11 @@ class LiteSession:
             members = [index for index, prompt in enumerate(prompts) if isinstance(prompt, kind)]
             for start in range(0, len(members), self._at_once):
                 batch = members[start : start + self._at_once]
-                answers = self._network.decode(self._maps, self._given([self._ask([prompts[i]], None) for i in batch]))
-                found = answers.scores[:, :outputs]
-                passed = found > least_score
-                logits.append(answers.logits[:, :outputs][passed])
-                scores.append(found[passed])
-                owners.append(torch.tensor(batch, device=self._device)[:, None].expand_as(found)[passed])
+                sketch = self._network.sketch(self._maps, self._given([self._ask([prompts[i]], None) for i in batch]))
+                passed = (sketch.scores > least_score) & (self._ranks < outputs)
+                logits.append(self._network.finish(self._maps, sketch, passed))
+                scores.append(sketch.scores[passed])
+                owners.append(torch.tensor(batch, device=self._device)[:, None].expand_as(passed)[passed])
         return Candidates(torch.cat(logits), torch.cat(scores), torch.cat(owners))
 
     @torch.inference_mode()

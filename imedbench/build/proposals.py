@@ -6,14 +6,15 @@ and by stability, near duplicates removed in favour of the more confident.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imedbench import catalog
-from imedbench.build.regions import RegionSettings, region_boxes
+from imedbench.build.crops import crops
+from imedbench.build.regions import RegionSettings, contrast, grey_levels, region_boxes
 from imedbench.masks import MaskInfo, Masks
 from imedbench.models.base import Candidates, Model, ProposalSession
 from imedbench.types import Box, Click, Image
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Lone = Click | Box
 
 _PROMPTS_AT_ONCE = 128
+_AROUND = 3
+"""Pixels around a mask's box that are looked at with it."""
 _COARSEST = 8
 """Points a side that an adaptive grid begins with, at least."""
 _PIXELS_AT_ONCE = {"cpu": 2**22, "cuda": 2**26}
@@ -43,6 +46,12 @@ class ProposalSettings:
     source: Literal["grid", "regions"] = "grid"
     """Prompts: clicks on a grid, or boxes of image regions for models that answer boxes only."""
     points_per_side: int = 32
+    """Of the whole picture; with crops, the finest of them are asked at points as close as that together."""
+    crop_layers: int = 0
+    """How often the picture is halved: with 1 each of its quarters is looked at by itself too, asked at half as many
+    points a side. What their inner borders cut off is left to the whole picture."""
+    crop_overlap: float = 0.2
+    """Of the quarters, as a share of the picture's shorter side; finer layers' is half of it, and so on."""
     adaptive: bool = False
     """Whether the grid is gone through from coarse to fine, and points that are covered are not asked. Each point that
     is asked covers the smallest of its masks that stay."""
@@ -61,6 +70,9 @@ class ProposalSettings:
     """Masks under this share of the image are dropped."""
     most_runs: float = 1e9
     """Stretches of foreground in a row of the mask's box, on average; more frayed masks are dropped."""
+    least_contrast: float = 0.0
+    """Standard deviation of the grey levels (0 to 255) in and just around the mask's box; where there is less, as in
+    air, there is nothing to see."""
 
     @property
     def is_adaptive(self) -> bool:
@@ -87,22 +99,91 @@ def propose(model: Model, image: Image, settings: ProposalSettings) -> Masks:
     Raises:
         TypeError: the model's sessions cannot propose.
     """
-    session = model.start(image)
-    if not isinstance(session, ProposalSession):
-        message = f"{model.card.name} answers prompts but cannot propose masks"
-        raise TypeError(message)
-    parts = [Masks.empty(image.grid)]
+    found = [Masks.empty(image.grid)]
     covered = np.zeros(image.grid, np.bool_)
-    for batch in _batches(prompts_for(image, settings), settings):
-        asked = [prompt for prompt in batch if not covered[_pixel(prompt)]]
-        if not asked:
-            continue
-        candidates = session.propose(asked, settings.least_score)
-        found = list(_judge(session, candidates, asked, settings, pixels=math.prod(image.grid)))
+    each = replace(settings, points_per_side=math.ceil(settings.points_per_side / 2**settings.crop_layers))
+    for crop in crops(image.grid, settings.crop_layers, settings.crop_overlap):
+        seen = _Seen.start(model, crop.of(image), each, image.grid)
+        masks = crop.back(seen.everything(covered[crop.slices]), image.grid)
         if settings.is_adaptive:
-            _cover(covered, Masks.concatenate([parts[0], *found]))
-        parts += found
-    return without_duplicates(Masks.concatenate(parts), settings)
+            _cover(covered, masks)
+        found.append(masks)
+    return without_duplicates(_visible(image, Masks.concatenate(found), settings.least_contrast), settings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A picture, or a part of one, that is asked about."""
+
+    session: ProposalSession
+    image: Image
+    settings: ProposalSettings
+    pixels: int
+    """Of the whole picture."""
+
+    @classmethod
+    def start(cls, model: Model, image: Image, settings: ProposalSettings, grid: tuple[int, ...]) -> Self:
+        """Has it encoded.
+
+        Raises:
+            TypeError: the model's sessions cannot propose.
+        """
+        session = model.start(image)
+        if not isinstance(session, ProposalSession):
+            message = f"{model.card.name} answers prompts but cannot propose masks"
+            raise TypeError(message)
+        return cls(session, image, settings, math.prod(grid))
+
+    def everything(self, covered: NDArray[np.bool_]) -> Masks:
+        """All masks that stay, asked for wherever neither ``covered`` (h, w) nor what was found before lies."""
+        parts, covered = [Masks.empty(self.image.grid)], covered.copy()
+        for batch in _batches(prompts_for(self.image, self.settings), self.settings):
+            asked = [prompt for prompt in batch if not covered[_pixel(prompt)]]
+            if not asked:
+                continue
+            candidates = self.session.propose(asked, self.settings.least_score)
+            found = Masks.concatenate([parts[0], *self._judge(candidates, asked)])
+            if self.settings.is_adaptive:
+                _cover(covered, found)
+            parts.append(found)
+        return Masks.concatenate(parts)
+
+    def _judge(self, candidates: Candidates, prompts: Sequence[Lone]) -> Iterator[Masks]:
+        """The stable masks of sensible size, a batch of enlarged ones at a time."""
+        settings, session = self.settings, self.session
+        at_once = _PIXELS_AT_ONCE["cuda" if candidates.logits.is_cuda else "cpu"]
+        size = max(1, at_once // math.prod(self.image.grid))
+        least, most = settings.smallest_fraction * self.pixels, settings.largest_fraction * self.pixels
+        owners, scores = candidates.prompt.tolist(), candidates.scores.tolist()
+        for start in range(0, len(scores), size):
+            full = session.enlarge(candidates.logits[start : start + size])
+            wide, area, narrow = (_count_above(full, level * settings.stability_offset) for level in (-1, 0, 1))
+            stability = narrow.astype(np.float32) / np.maximum(wide, 1).astype(np.float32)
+            kept = np.flatnonzero((area > least) & (area <= most) & (stability >= settings.least_stability))
+            if len(kept):
+                infos = [
+                    MaskInfo(
+                        "",
+                        "interactive",
+                        0,
+                        scores[start + i],
+                        float(stability[i]),
+                        _centre(prompts[owners[start + i]]),
+                    )
+                    for i in kept
+                ]
+                masks = Masks.from_dense((full[kept] > 0).cpu().numpy(), infos)
+                yield masks.select(np.flatnonzero(_runs_a_row(masks) <= settings.most_runs))
+
+
+def _visible(image: Image, masks: Masks, least_contrast: float) -> Masks:
+    """Those in boxes of a picture where there is something to see."""
+    if least_contrast <= 0:
+        return masks
+    boxes = masks.boxes()
+    low, high = np.maximum(boxes[:, 0] - _AROUND, 0), np.minimum(boxes[:, 1] + _AROUND, image.grid)
+    seen = contrast(grey_levels(image.voxels), np.concatenate([low, high], 1)) >= least_contrast
+    return masks.select(np.flatnonzero(seen))
 
 
 def _batches(prompts: Sequence[Lone], settings: ProposalSettings) -> Iterator[Sequence[Lone]]:
@@ -174,34 +255,6 @@ def _by_box(ranked: Masks, iou: float) -> NDArray[np.int64]:
     scores = torch.tensor([info.score for info in ranked.infos], dtype=torch.float32)
     kept: NDArray[np.int64] = nms(torch.from_numpy(corners), scores, iou).numpy()
     return kept
-
-
-def _judge(
-    session: ProposalSession,
-    candidates: Candidates,
-    prompts: Sequence[Lone],
-    settings: ProposalSettings,
-    *,
-    pixels: int,
-) -> Iterator[Masks]:
-    """The stable masks of sensible size, a batch of enlarged ones at a time."""
-    size = max(1, _PIXELS_AT_ONCE["cuda" if candidates.logits.is_cuda else "cpu"] // pixels)
-    owners, scores = candidates.prompt.tolist(), candidates.scores.tolist()
-    for start in range(0, len(scores), size):
-        full = session.enlarge(candidates.logits[start : start + size])
-        wide, area, narrow = (_count_above(full, level * settings.stability_offset) for level in (-1, 0, 1))
-        stability = narrow.astype(np.float32) / np.maximum(wide, 1).astype(np.float32)
-        sensible = (area > settings.smallest_fraction * pixels) & (area <= settings.largest_fraction * pixels)
-        kept = np.flatnonzero(sensible & (stability >= settings.least_stability))
-        if len(kept):
-            infos = [
-                MaskInfo(
-                    "", "interactive", 0, scores[start + i], float(stability[i]), _centre(prompts[owners[start + i]])
-                )
-                for i in kept
-            ]
-            masks = Masks.from_dense((full[kept] > 0).cpu().numpy(), infos)
-            yield masks.select(np.flatnonzero(_runs_a_row(masks) <= settings.most_runs))
 
 
 def _runs_a_row(masks: Masks) -> NDArray[np.float64]:

@@ -48,17 +48,18 @@ class RegionSettings:
 def region_boxes(image: Image, settings: RegionSettings | None = None) -> list[Box]:
     """Boxes of the regions of a 2-D uint8 image, many scales, no near duplicates; the same for equal input."""
     settings = settings or RegionSettings()
-    grey = _grey(image.voxels)
+    grey = grey_levels(image.voxels)
     scale = min(1.0, settings.longest_side / max(grey.shape))
     small = _shrink(grey, scale)
     found = np.concatenate([_components(small, settings), _basins(small, settings)])
-    corners = _distinct(found[_contrast(small, found) >= settings.least_contrast], settings)
+    corners = _distinct(found[contrast(small, found) >= settings.least_contrast], settings)
     factors = np.tile(np.array(grey.shape) / np.array(small.shape), 2)
     exact = np.minimum(np.rint(corners * factors), np.tile(grey.shape, 2))
     return [Box((float(y0), float(x0)), (float(y1), float(x1))) for y0, x0, y1, x1 in exact]
 
 
-def _grey(voxels: Array) -> Array:
+def grey_levels(voxels: Array) -> Array:
+    """(h, w) uint8 of a picture of one or more channels."""
     if voxels.ndim == 2:
         return voxels.astype(np.uint8, copy=False)
     return np.asarray(voxels.mean(2), np.uint8)
@@ -136,8 +137,8 @@ def _sensible(stats: Array, shape: tuple[int, ...], settings: RegionSettings) ->
     return boxes
 
 
-def _contrast(grey: Array, corners: Corners) -> NDArray[np.float64]:
-    """(n,): standard deviation of the grey levels in each box."""
+def contrast(grey: Array, corners: Corners) -> NDArray[np.float64]:
+    """(n,): standard deviation of the grey levels (h, w) in each box."""
     import cv2
 
     sums = cv2.integral2(grey, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)

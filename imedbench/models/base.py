@@ -42,6 +42,10 @@ class Judgement:
     stability_offset: float = 1.0
     most_runs: float = 1e9
     """Stretches of foreground in a row of the mask's box, on average; more frayed masks are dropped."""
+    least_contrast: float = 2.0
+    """Standard deviation of the grey levels (0 to 255) in and just around the mask's box; air has less."""
+    crop_layers: int = 0
+    """How often the picture is halved, and its parts looked at by themselves."""
     adaptive: bool = False
     """Whether points that are covered already are not asked."""
 

@@ -80,6 +80,18 @@ def test_selecting_keeps_order_and_facts() -> None:
     assert len(masks.select([])) == 0
 
 
+@pytest.mark.parametrize("shape", [(4, 6), (3, 4, 6)])
+def test_masks_are_placed_on_a_larger_grid(shape: tuple[int, ...]) -> None:
+    dense = np.random.default_rng(0).random((3, *shape)) < 0.4
+    found = Masks.from_dense(dense, [MaskInfo(str(index)) for index in range(3)])
+    corner, larger = (1, 2, 3)[: len(shape)], tuple(length + 5 for length in shape)
+    placed = found.placed(larger, corner)
+    expected = np.zeros((3, *larger), np.bool_)
+    expected[:, *(slice(low, low + length) for low, length in zip(corner, shape, strict=True))] = dense
+    assert np.array_equal(np.array(list(placed)), expected)
+    assert np.array_equal(placed.boxes(), Masks.from_dense(expected, found.infos).boxes())
+
+
 def test_concatenating_needs_one_grid() -> None:
     one, two = encode(np.ones((2, 3, 4), bool)), encode(np.ones((1, 4, 3), bool))
     assert len(Masks.concatenate([one, Masks.empty((3, 4)), one])) == 4

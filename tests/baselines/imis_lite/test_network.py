@@ -113,6 +113,18 @@ def test_the_plain_transformer_and_the_swift_one_agree(network: ImisLite, featur
     torch.testing.assert_close(plain.scores.detach(), swift.scores.clone(), atol=1e-4, rtol=0)
 
 
+def test_only_chosen_masks_are_finished(network: ImisLite, features: Features) -> None:
+    one = Features(*(each[:1] for each in features))
+    with torch.inference_mode():
+        maps = network.see(one)
+        answers, sketch = network.decode(maps, MIXED), network.sketch(maps, MIXED)
+        chosen = torch.arange(6 * MASKS).view(6, MASKS) % 5 == 1
+        finished = network.finish(maps, sketch, chosen)
+        torch.testing.assert_close(finished, answers.logits[chosen], atol=2e-3, rtol=1e-3)
+        torch.testing.assert_close(sketch.scores, answers.scores)
+        assert network.finish(maps, sketch, chosen & False).shape == (0, DRAWN, DRAWN)
+
+
 def test_a_prompt_on_each_image(network: ImisLite, features: Features) -> None:
     pair = Prompts(*(each[2:4] for each in (MIXED.points, MIXED.kinds, MIXED.masks, MIXED.masked)))
     with torch.inference_mode():

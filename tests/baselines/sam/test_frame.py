@@ -18,6 +18,16 @@ def test_enlarging_equals_segment_anything(random_sam: Any, grid: tuple[int, int
     assert torch.allclose(frame.enlarge(logits), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("grid", [(512, 512), (61, 90), (700, 300)])
+def test_enlarging_what_is_as_fine_as_the_square(grid: tuple[int, int]) -> None:
+    frame = Frame(grid, 256, 256, "lite")
+    logits = torch.randn(3, 256, 256, generator=torch.Generator().manual_seed(0)) * 10
+    height, width = frame.filled
+    expected = torch.nn.functional.interpolate(logits[None, :, :height, :width], grid, mode="bilinear")[0]
+    assert torch.allclose(frame.enlarge(logits), expected, atol=1e-3)
+    assert frame.enlarge(logits[:0]).shape == (0, *grid)
+
+
 def test_large_images_take_the_other_way() -> None:
     assert 512 * 512 <= _DIRECT < 1100 * 900
 

@@ -119,6 +119,52 @@ def test_an_adaptive_grid_asks_every_point_once_where_nothing_is_found(image: Im
     assert sum(model.asked) == side * side
 
 
+class Reaching(Drawn):
+    """Discs of a tenth of what it looks at: a quarter is answered with smaller ones."""
+
+    def start(self, image: Image) -> "Drawn":
+        part = Reaching(radius=0.1 * max(image.grid))
+        part.grid, part.asked = image.grid, self.asked
+        return part
+
+
+def test_quarters_are_asked_by_themselves_and_then_the_whole(image: Image) -> None:
+    model = Reaching()
+    found = propose(model, image, replace(SETTINGS, points_per_side=8, crop_layers=1))
+    # Four crops and the picture, each at half as many points a side.
+    assert model.asked == [16] * 5
+    assert found.shape == image.grid
+    # Quarters of 48 x 60 are answered with discs of 6 pixels, the picture of 80 x 100 with discs of 10.
+    areas = found.areas()
+    small = np.flatnonzero(areas < 200)
+    assert len(small) > 4
+    assert (areas > 250).any()
+    for index in small:
+        place = found.infos[index].point
+        assert place is not None
+        assert np.abs(np.argwhere(found[index]).mean(0) - place).max() < 2
+
+
+def test_what_quarters_found_is_not_asked_of_the_whole(image: Image) -> None:
+    settings = replace(SETTINGS, points_per_side=16, crop_layers=1)
+    all_of_them, few = Reaching(), Reaching()
+    propose(all_of_them, image, settings)
+    propose(few, image, replace(settings, adaptive=True))
+    assert sum(all_of_them.asked) == 5 * 64
+    assert sum(few.asked) < 0.8 * sum(all_of_them.asked)
+
+
+def test_where_there_is_nothing_to_see_nothing_is_found(image: Image) -> None:
+    voxels = image.voxels.copy()
+    voxels[10:30, 60:90] = 200
+    busy = replace(image, voxels=voxels)
+    found = propose(Drawn(), busy, replace(SETTINGS, least_contrast=2.0))
+    everything = propose(Drawn(), busy, SETTINGS)
+    assert len(everything) == 16
+    # Discs of 8 pixels around (10, 62.5), (10, 87.5), (30, 62.5), (30, 87.5) see a part of the bright field.
+    assert {info.point for info in found.infos} == {(10.0, 62.5), (10.0, 87.5), (30.0, 62.5), (30.0, 87.5)}
+
+
 def test_no_mask_is_an_empty_answer(image: Image) -> None:
     found = propose(Drawn(score=0.1), image, SETTINGS)
     assert len(found) == 0
