@@ -13,13 +13,14 @@ from torch import Tensor
 from baselines.imis_lite.encoder import SIDE, encode, stretched
 from baselines.imis_lite.network import MASKS, ImisLite
 from baselines.imis_lite.prompts import DRAWN, Prompts
+from baselines.imis_lite.scale import PLAIN, Scale
 from baselines.sam.batches import alike
 from baselines.sam.colour import colour
 from baselines.sam.frame import Frame
 from baselines.sam.network import lite_medsam
 from imedbench.errors import MissingWeights
 from imedbench.models.base import Candidates, Card
-from imedbench.models.checkpoint import fill, read_checkpoint
+from imedbench.models.checkpoint import fill, read_checkpoint, read_facts
 from imedbench.models.checks import check_dimension, check_prompts
 from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt
 
@@ -40,16 +41,16 @@ def load(card: Card, checkpoint: Path | None, device: str) -> "LiteModel":
     state = {name: value.float() for name, value in read_checkpoint(checkpoint, card.name).items()}
     fill(network, state, checkpoint, card.name)
     network.eval().requires_grad_(False).to(device)  # noqa: FBT003 - torch's own signature
-    return LiteModel(card, lite_medsam().image_encoder.to(device), network)
+    return LiteModel(card, lite_medsam().image_encoder.to(device), network, Scale.read(read_facts(checkpoint)))
 
 
 class LiteModel:
     """LiteMedSAM's image encoder with our decoder."""
 
-    def __init__(self, card: Card, encoder: Any, network: ImisLite) -> None:
-        """Takes parts that are ready for inference, on one device."""
+    def __init__(self, card: Card, encoder: Any, network: ImisLite, scale: Scale = PLAIN) -> None:
+        """Takes parts that are ready for inference, on one device, and what scores are worth where a grid asks."""
         self.card = card
-        self._encoder, self._network = encoder, network
+        self._encoder, self._network, self._scale = encoder, network, scale
 
     def start(self, image: Image) -> "LiteSession":
         """Encodes a 2-D uint8 image of one to three channels.
@@ -58,14 +59,16 @@ class LiteModel:
             ValueError: the image is not that.
         """
         check_dimension(self.card, image)
-        return LiteSession(self.card, self._encoder, self._network, pixels=stretched(colour(image, self.card.name)))
+        pixels = stretched(colour(image, self.card.name))
+        return LiteSession(self.card, (self._encoder, self._network, self._scale), pixels)
 
 
 class LiteSession:
     """One encoded image."""
 
-    def __init__(self, card: Card, encoder: Any, network: ImisLite, *, pixels: NDArray[np.uint8]) -> None:
-        """Encodes an (h, w, 3) image."""
+    def __init__(self, card: Card, parts: tuple[Any, ImisLite, Scale], pixels: NDArray[np.uint8]) -> None:
+        """Encodes an (h, w, 3) image with encoder, network and scale."""
+        encoder, network, self._scale = parts
         self._card, self._network = card, network
         self._device = network.places.device
         self._frame = Frame((pixels.shape[0], pixels.shape[1]), SIDE, DRAWN, "lite")
@@ -119,9 +122,10 @@ class LiteSession:
             for start in range(0, len(members), self._at_once):
                 batch = members[start : start + self._at_once]
                 sketch = self._network.sketch(self._maps, self._given([self._ask([prompts[i]], None) for i in batch]))
-                passed = (sketch.scores > least_score) & (self._ranks < outputs)
+                worth = self._scale.of(sketch.scores)
+                passed = (worth > least_score) & (self._ranks < outputs)
                 logits.append(self._network.finish(self._maps, sketch, passed))
-                scores.append(sketch.scores[passed])
+                scores.append(worth[passed])
                 owners.append(torch.tensor(batch, device=self._device)[:, None].expand_as(passed)[passed])
         return Candidates(torch.cat(logits), torch.cat(scores), torch.cat(owners))
 
