@@ -89,6 +89,11 @@ class ImisLite(nn.Module):
         self.edges = nn.Linear(WIDTH, DETAIL)
         self.score = Head(2 * WIDTH + _FACTS, 1)
 
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Has torch compile the parts that are called by themselves, and take most of the time."""
+        for part in (self.neck, self.transformer):
+            part.compile(*args, **options)
+
     def forward(self, features: Features, prompts: Prompts) -> Answers:
         """The answers to b prompts on one image (features of 1) or on one each (of b)."""
         answers: Answers = self.decode(self.see(features), prompts)

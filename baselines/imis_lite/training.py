@@ -72,11 +72,12 @@ class LiteTrainee:
         if checkpoint is not None:
             fill(self.network, read_checkpoint(checkpoint, NAME), checkpoint, NAME)
         self._encoder = lite.image_encoder
-        self.facts: dict[str, str] = {}
+        # It is no part of what is trained and kept.
+        self.facts = {"encoder": digest_of_weights(self._encoder)}
         self._course = course
         self._cache = None
         if course.data.variants:
-            key = f"{digest_of_weights(self._encoder)} {course.data.seed} {course.data.views.model_dump_json()}"
+            key = f"{self.facts['encoder']} {course.data.seed} {course.data.views.model_dump_json()}"
             key += " stretched" * course.data.stretched
             self._cache = FeatureCache(folder, key)
 
@@ -182,7 +183,7 @@ class LiteTrainee:
 
     def _correct(self, state: State, logits: Tensor, wanted: Tensor) -> None:
         """One more click on what is wrong, and the answer so far."""
-        rng, count, device = state.chance.common(state.given), len(logits), logits.device
+        count, device = len(logits), logits.device
         state.previous, state.masked = logits, torch.ones_like(state.masked)
         # A user who clicks does not look at single pixels.
         guess, wanted = (
@@ -190,14 +191,12 @@ class LiteTrainee:
         )
         guess, wanted = guess > 0, wanted >= 0.5
         error = guess ^ wanted
-        draws = [
-            torch.from_numpy(rng.random(shape, np.float32)).to(device)
-            for shape in ((count, 1), (count, GRID, GRID), (count, 1))
-        ]
-        anywhere, labels = corrections(guess, wanted, draws[0])
-        deep, _ = deepest(error, draws[1])
+        each = count // len(state.chance.places)
+        draws = state.chance.draws(state.given, (each, GRID * GRID + 2)).to(device)
+        anywhere, labels = corrections(guess, wanted, draws[:, -1:])
+        deep, _ = deepest(error, draws[:, :-2].view(count, GRID, GRID))
         inside = wanted[torch.arange(count, device=device)[:, None], deep[..., 0], deep[..., 1]].long()
-        deeply = draws[2] < 1 - self._course.session.anywhere
+        deeply = draws[:, -2:-1] < 1 - self._course.session.anywhere
         places = torch.where(deeply[..., None], deep, anywhere).flip(-1)
         kinds = torch.where(labels == NOTHING, NOTHING, torch.where(deeply, inside, labels))
         scale = SIDE / GRID

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from baselines.imis_net.checkpoint import load_checkpoint
 from baselines.imis_net.course import FACT, Network
@@ -29,6 +28,7 @@ from imedbench.errors import MissingWeights
 from imedbench.models.base import Card
 from imedbench.models.checkpoint import read_facts
 from imedbench.models.checks import check_dimension, check_prompts
+from imedbench.store.scaling import scale_picture
 from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt, Text
 
 GEOMETRY = Geometry()
@@ -99,8 +99,8 @@ class ImisSession:
         self._frame = Frame((pixels.shape[0], pixels.shape[1]), settings.side, 4 * settings.grid, "med2d")
         device = network.text_out_dim.weight.device
         with torch.inference_mode():
-            layers = torch.tensor(pixels, device=device).permute(2, 0, 1)[None]
-            self._embedding = encode(network.image_encoder, normalise(stretch(layers, settings.side, settings.resize)))
+            square = stretch(pixels, settings.side, settings.resize).to(device)
+            self._embedding = encode(network.image_encoder, normalise(square))
             self._places = network.prompt_encoder.places()
 
     def predict(self, prompts: Sequence[Prompt], previous: Prediction | None = None) -> Prediction:
@@ -175,12 +175,10 @@ class ImisSession:
         return Given(len(asked), points, labels, boxes, text, masks)
 
 
-def stretch(layers: Tensor, side: int, resize: Resize) -> Tensor:
-    """(b, 3, h, w) 8-bit layers over (b, 3, side, side), as float32 of 0 to 255."""
-    if resize == "nearest":
-        # Pillow's and torchvision's nearest pixel is torch's nearest-exact.
-        return functional.interpolate(layers, (side, side), mode="nearest-exact").float()
-    return functional.interpolate(layers.float(), (side, side), mode="bilinear", antialias=True)
+def stretch(pixels: NDArray[np.uint8], side: int, resize: Resize) -> Tensor:
+    """(h, w, 3) over (1, 3, side, side), as float32 of 0 to 255; as training does it."""
+    scaled = scale_picture(pixels, side, "nearest" if resize == "nearest" else "linear")
+    return torch.from_numpy(scaled).permute(2, 0, 1)[None].float()
 
 
 def normalise(square: Tensor) -> Tensor:

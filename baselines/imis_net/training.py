@@ -4,6 +4,7 @@ Where the paper is silent, as the released script does it: kinds of prompts are 
 round gives new clicks and the mask of the round before, and in two rounds a truth is corrected by its text alone.
 """
 
+import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from baselines.training.cache import FeatureCache, digest_of_weights, rounded
 from baselines.training.clicks import clicks_in, corrections
 from baselines.training.order import Place
 from baselines.training.trainee import Chance, Losses, Samples, Subject
+from imedbench.evaluate.data import digest_of
 from imedbench.store import Store
 from imedbench.store.loader import Batch, InteractiveDataset, Sample, SampleSettings, collate
 
@@ -68,6 +70,8 @@ class ImisSamples(Samples):
         self._parts = [InteractiveDataset(store, settings) for store in stores]
         self._ends = list(accumulate(map(len, self._parts)))
         self._course, self._cache = course, cache
+        # A store that was built anew has other features.
+        self._digests = [digest_of(store) for store in stores]
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -79,11 +83,12 @@ class ImisSamples(Samples):
         sample = dataset[place.epoch, place.sample - (self._ends[part] - len(dataset))]
         variants = self._course.data.variants
         variant = place.epoch % variants if variants else place.epoch
-        rng = np.random.default_rng([self._course.loop.seed, 1, place.sample, variant])
+        name = f"{self._digests[part]}/{sample.case}/{variant}"
+        # What is drawn belongs to the name, so that runs on other stores can share what is kept under it.
+        rng = np.random.default_rng([self._course.loop.seed, 1, zlib.crc32(name.encode())])
         draws = torch.from_numpy(self._intensities(rng))
         if self._cache is None:
             return "", sample, draws, None
-        name = f"{dataset.store.info.name}/{sample.case}/{variant}"
         found = self._cache.load(name)
         return name, sample, draws, None if found is None else found["body"]
 
@@ -148,8 +153,13 @@ class ImisTrainee:
         self._course, self._loss = course, course.objective.loss
         self._cache = None
         if course.data.variants:
-            key = digest_of_weights(self.network.image_encoder.sam_encoder) + course.network.settings.resize
-            self._cache = FeatureCache(folder, f"{key} {course.network.settings.side} {course.loop.seed}")
+            settings, data = course.network.settings, course.data
+            decisive = (
+                digest_of_weights(self.network.image_encoder.sam_encoder),
+                *(settings.resize, settings.side, settings.encoder_epsilon, course.loop.seed),
+                *(data.intensity_chance, data.intensity_range),
+            )
+            self._cache = FeatureCache(folder, " ".join(map(str, decisive)))
 
     def samples(self, stores: Sequence[Store]) -> ImisSamples:
         """The training pictures of the stores.
@@ -166,12 +176,12 @@ class ImisTrainee:
         given = batch.batch
         sides = {}
         truth = self._course.data.truth
-        for name, chosen in (("truth", slice(0, truth)), ("interactive", slice(truth, None))):
+        for number, (name, chosen) in enumerate((("truth", slice(0, truth)), ("interactive", slice(truth, None)))):
             if (masks := given.masks[:, chosen]).shape[1]:
                 sides[name] = Side(
                     masks.flatten(0, 1),
                     masks.shape[1],
-                    self._first_clicks(masks, given.points[:, chosen], rng),
+                    self._first_clicks(masks, given.points[:, chosen], chance.draws(number, (masks.shape[1], 1))),
                     _corners(given.boxes[:, chosen]),
                     self._describe(given.targets, device) if name == "truth" else None,
                 )
@@ -190,7 +200,7 @@ class ImisTrainee:
         rng = state.chance.common(1 + number)
         places = self.network.prompt_encoder.places()
         total: dict[str, Tensor] = {}
-        for name, side in state.sides.items():
+        for which, (name, side) in enumerate(state.sides.items()):
             given = self._first(side, rng) if number == 0 else self._correct(state, side, number, rng)
             answer = self.network(state.seen.repeat_interleave(side.repeats, 0), places, given).best()
             losses, guess = judge(self._loss, answer.logits, side.truth, answer.scores)
@@ -198,7 +208,10 @@ class ImisTrainee:
             total["loss"] = total["loss"] + losses["loss"] if "loss" in total else losses["loss"]
             side.logits = answer.logits.detach()[:, None].float()
             if number + 1 < self.rounds(state):
-                side.clicks = self._next_clicks(guess, side, rng)
+                shape = (side.repeats, int(rng.choice(self._course.session.clicks)))
+                chance = state.chance.draws(2 * (1 + number) + which, shape)
+                clicks, labels = corrections(guess, side.truth, chance.to(guess.device))
+                side.clicks = clicks.flip(-1).float(), labels
         return total
 
     def end(self, state: State) -> None:
@@ -233,12 +246,11 @@ class ImisTrainee:
         pooled = self.network.pool(tokenize(distinct).to(device))
         return pooled[torch.tensor([distinct.index(text) for text in texts], device=device)]
 
-    def _first_clicks(self, masks: Tensor, points: Tensor, rng: np.random.Generator) -> Tensor:
+    def _first_clicks(self, masks: Tensor, points: Tensor, chance: Tensor) -> Tensor:
         """(b k, 1, 2) (x, y)."""
         if not self._course.session.central:
             return points.flatten(0, 1)[:, None].flip(-1)
-        chance = torch.from_numpy(rng.random((masks.shape[0] * masks.shape[1], 1), np.float32)).to(masks.device)
-        return clicks_in(central_half(masks.flatten(0, 1)), chance)[0].flip(-1).float()
+        return clicks_in(central_half(masks.flatten(0, 1)), chance.to(masks.device))[0].flip(-1).float()
 
     def _first(self, side: Side, rng: np.random.Generator) -> Given:
         """One prompt each, of a kind that is drawn for all together."""
@@ -262,13 +274,6 @@ class ImisTrainee:
         if text is not None and rng.random() < self._course.session.text_for_mask:
             return Given(count, points=places, labels=labels, text=text)
         return Given(count, points=places, labels=labels, masks=side.logits)
-
-    def _next_clicks(self, guess: Tensor, side: Side, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Places (x, y) and labels."""
-        count = int(rng.choice(self._course.session.clicks))
-        chance = torch.from_numpy(rng.random((len(side.truth), count), np.float32)).to(guess.device)
-        places, labels = corrections(guess, side.truth, chance)
-        return places.flip(-1).float(), labels
 
 
 def central_half(masks: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """PRISM (Li et al. 2024): an image is encoded once; each turn's prompts give candidates, a choice, a correction."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,11 @@ class Prism(nn.Module):
         self.image_encoder = ImageEncoder(self.settings)
         self.prompt_encoder = PromptEncoder(self.settings)
         self.mask_decoder = Decoder(self.settings)
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Has torch compile the image's encoder and a turn."""
+        self.image_encoder.compile(*args, **options)
+        super().compile(*args, **options)
 
     def see(self, image: Tensor) -> Seen:
         """What turns share, of normalised images (b, 1, S, S, S)."""

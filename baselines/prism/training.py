@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -78,7 +77,7 @@ class PrismTrainee:
         total: dict[str, Tensor] = {}
         recomputes = self._course.recompute and torch.is_grad_enabled()
         for turn in range(session.turns):
-            given = self._prompts(logits.detach()[:, 0] > 0, truth, batch.box, state.chance.common(turn))
+            given = self._prompts(logits.detach()[:, 0] > 0, batch, state.chance, turn)
             said = user.marked(said, given)
             step = partial(self._turn, seen, said=said, objective=objective)
             prompts = Prompts(*given, boxes, logits)
@@ -99,11 +98,11 @@ class PrismTrainee:
         return answer.logits.float(), objective(answer)
 
     @torch.no_grad()
-    def _prompts(self, guess: Tensor, truth: Tensor, boxes: Tensor, rng: np.random.Generator) -> user.Points:
-        session = self._course.session
-        parts = [user.points(guess, truth, session, rng)]
+    def _prompts(self, guess: Tensor, batch: PrismBatch, chance: Chance, turn: int) -> user.Points:
+        session, truth = self._course.session, batch.truth[:, 0] > 0
+        parts = [user.points(guess, truth, session=session, chance=chance, turn=turn)]
         if session.scribbles:
-            parts.append(user.scribbles(guess, truth, boxes, session=session, rng=rng))
+            parts.append(user.scribbles(guess, truth, batch.box, session=session, chance=chance, turn=turn))
         return user.together(parts)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from baselines.prism.course import Session
 from baselines.prism.prompts import INSIDE, NOWHERE, OUTSIDE
 from baselines.training.clicks import corrections
+from baselines.training.trainee import Chance
 from imedbench.prompts.scribble import ScribbleUser
 from imedbench.types import Array, Mask, Scribble
 
@@ -18,21 +19,26 @@ Points = tuple[Tensor, Tensor]
 """(b, n, 3) voxels x, y, z and (b, n) labels."""
 
 
-def points(guess: Tensor, truth: Tensor, session: Session, rng: np.random.Generator) -> Points:
+def points(guess: Tensor, truth: Tensor, *, session: Session, chance: Chance, turn: int) -> Points:
     """Of all that is wrong in (b, S, S, S) any voxel, misses and what is false together; as many for each target."""
-    count = int(rng.integers(1, session.points + 1)) if session.any_number else session.points
-    chance = torch.from_numpy(rng.random((len(truth), count), np.float32)).to(truth.device)
-    return corrections(guess, truth, chance)
+    any_of_them = session.any_number
+    count = int(chance.common(turn).integers(1, session.points + 1)) if any_of_them else session.points
+    draws = chance.draws(2 * turn, (1, count))
+    return corrections(guess, truth, draws.to(truth.device))
 
 
-def scribbles(guess: Tensor, truth: Tensor, boxes: Tensor, *, session: Session, rng: np.random.Generator) -> Points:
+def scribbles(guess: Tensor, truth: Tensor, boxes: Tensor, *, session: Session, chance: Chance, turn: int) -> Points:
     """The voxels of what is drawn on misses and on what is false near the target, slice by slice across z.
 
     Lines are found on the CPU. Targets with fewer voxels have points without a place.
     """
     drawn = [
-        _drawn(_upright(one), _upright(other), box[[2, 1, 0, 5, 4, 3]].numpy(), session=session, rng=rng)
-        for one, other, box in zip(guess.cpu(), truth.cpu(), boxes.cpu(), strict=True)
+        _drawn(
+            *(_upright(one), _upright(other), box[[2, 1, 0, 5, 4, 3]].numpy()),
+            session=session,
+            rng=chance.own(sample, 2 * turn + 1),
+        )
+        for sample, (one, other, box) in enumerate(zip(guess.cpu(), truth.cpu(), boxes.cpu(), strict=True))
     ]
     most = max(len(places) for places, _ in drawn)
     where, labels = torch.zeros(len(drawn), most, 3, dtype=torch.int64), torch.full((len(drawn), most), NOWHERE)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from baselines.training.kept import read_lines, write_lines
+
 CURVE = "curve.jsonl"
 
 
@@ -16,9 +18,7 @@ class Curve:
         from torch.utils.tensorboard import SummaryWriter
 
         self._path = folder / CURVE
-        lines = read_curve(folder)
-        kept = [line for line in lines if line["step"] <= step]
-        self._path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        write_lines(self._path, [line for line in read_curve(folder) if line["step"] <= step])
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, values: Mapping[str, float], passing: Mapping[str, float]) -> None:
@@ -40,13 +40,4 @@ class Curve:
 
 def read_curve(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run; a last one that was cut short is left out."""
-    path = folder / CURVE
-    if not path.exists():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return lines
+    return read_lines(folder / CURVE)

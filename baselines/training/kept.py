@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,31 @@ def save_weights(network: nn.Module, path: Path, facts: Mapping[str, str], kind:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON file, whole or not at all."""
+    _write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_lines(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a file of one JSON object a line, whole or not at all."""
+    _write(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of such a file, without a last one that was cut short; none where there is no file."""
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def _write(path: Path, text: str) -> None:
     unfinished = path.with_suffix(".part")
     with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
@@ -55,7 +76,7 @@ def write_card(path: Path, run: Mapping[str, Any], scores: list[dict[str, Any]])
         f"- steps: {run['course']['loop']['steps']:,}; images a step: {run['images_a_step']}; seed: "
         f"{run['course']['loop']['seed']}",
         f"- trained weights: {run['trained']:,} of {run['weights']:,}",
-        f"- began with: {run['start'] or 'weights of its own making'}",
+        f"- began with: {run['start'] or 'what its course names'}; frozen weights, SHA-256: {run['frozen']}",
         *(f"- data: {data['name']}, index SHA-256 {data['digest']}" for data in run["data"]),
         f"- images to learn from: {run['images']:,}",
         "- settings: `course.toml`; losses: `curve.jsonl`; everything else: `run.json`",

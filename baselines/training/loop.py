@@ -185,10 +185,15 @@ def run_steps(trainer: Trainer, reads: Iterator[Read], fabric: Fabric, course: C
             window = Window()
         if kept:
             listen.keep(trainer)
-        every = course.validation.every
-        if every and (trainer.step % every == 0 or trainer.step == loop.steps):
+        if is_validated(course, trainer.step):
             listen.validate(trainer)
             window = Window()
+
+
+def is_validated(course: Course, step: int) -> bool:
+    """Whether the network is looked at after so many steps."""
+    every = course.validation.every
+    return every > 0 and step > 0 and (step % every == 0 or step == course.loop.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +18,14 @@ from baselines.training.average import trained
 from baselines.training.checkpoint import newest_checkpoint, save_checkpoint
 from baselines.training.course import Course, as_toml
 from baselines.training.curve import Curve
-from baselines.training.kept import CARD, WEIGHTS, save_weights, write_card, write_json
-from baselines.training.loop import Listener, Trainer, run_steps
+from baselines.training.kept import CARD, WEIGHTS, read_lines, save_weights, write_card, write_json, write_lines
+from baselines.training.loop import Listener, Trainer, is_validated, run_steps
 from baselines.training.order import Shares
-from baselines.training.reading import batches, order_of
+from baselines.training.reading import Read, batches, order_of
 from baselines.training.trainee import Samples, Subject, Trainee
 from baselines.training.validate import check, validate
 from imedbench import __version__
-from imedbench.errors import BadResults, printable
+from imedbench.errors import BadResults, Unavailable, printable
 from imedbench.evaluate.data import digest_of
 from imedbench.models.load import find_device
 from imedbench.models.weights import sha256
@@ -36,6 +36,7 @@ WORK = ".train"
 RUN = "run.json"
 COURSE = "course.toml"
 VALIDATION = "validation.jsonl"
+_WORDS = {"frozen": "frozen weights", "start": "weights to begin with", "images_a_step": "images a step"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,9 @@ def train(
         check(plan.subject.name, plan.course.validation, plan.data)
     device = find_device(hardware.device)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    if device[5:] and hardware.devices * hardware.nodes > 1:
+        message = f"--device {device} is one GPU; choose --device cuda for several, and hide others from the process."
+        raise Unavailable(message)
     fabric = Fabric(
         accelerator="cuda" if device.startswith("cuda") else "cpu",
         devices=[int(device[5:])] if device[5:] else hardware.devices,
@@ -147,15 +151,25 @@ def _learn(
     reads = batches(samples, order, workers=loop.workers, device=fabric.device)
     if fabric.global_rank:
         silent = Listener(lambda *_: None, lambda _: None, lambda _: fabric.barrier())
-        run_steps(trainer, reads, fabric, plan.course, listen=silent)
+        _run(plan, fabric, trainer, reads, listen=silent)
         return
     record = _Record(plan, fabric, Curve(plan.out, trainer.step), progress)
     progress(Progress("training", trainer.step, loop.steps, float("nan"), 0.0))
     try:
         listen = Listener(record.log, record.keep, record.validate)
-        run_steps(trainer, reads, fabric, plan.course, listen=listen)
+        _run(plan, fabric, trainer, reads, listen=listen)
     finally:
         record.curve.close()
+
+
+def _run(plan: Plan, fabric: Fabric, trainer: Trainer, reads: Iterator[Read], *, listen: Listener) -> None:
+    """The steps that are left; before them the validation that a run was killed in."""
+    done = [line["step"] for line in read_validation(plan.out)]
+    owed = is_validated(plan.course, trainer.step) and trainer.step not in done
+    # The first process knows, whatever the others see of its folder by now.
+    if fabric.broadcast(owed):
+        listen.validate(trainer)
+    run_steps(trainer, reads, fabric, plan.course, listen=listen)
 
 
 @dataclass(slots=True, eq=False)
@@ -215,15 +229,12 @@ def _export(trainer: Trainer, path: Path, facts: dict[str, str]) -> None:
 def _append(path: Path, line: dict[str, Any]) -> None:
     """Adds a line, and takes back those of later or equal steps, which a resumed run has come to again."""
     lines = [each for each in read_validation(path.parent) if each["step"] < line["step"]]
-    path.write_text("".join(json.dumps(each) + "\n" for each in [*lines, line]), encoding="utf-8")
+    write_lines(path, [*lines, line])
 
 
 def read_validation(out: Path) -> list[dict[str, Any]]:
     """The validations of a run so far."""
-    path = out / VALIDATION
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return read_lines(out / VALIDATION)
 
 
 def _record(plan: Plan, trainee: Trainee, stores: Sequence[Store], *, devices: int) -> dict[str, Any]:
@@ -234,6 +245,7 @@ def _record(plan: Plan, trainee: Trainee, stores: Sequence[Store], *, devices: i
         "course": _decisive(plan.course),
         "data": [{"name": store.info.name, "digest": digest_of(store)} for store in stores],
         "start": "" if plan.checkpoint is None else sha256(plan.checkpoint),
+        "frozen": _frozen(trainee),
         "images_a_step": loop.batch * loop.accumulate * devices,
     }
     identity = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
@@ -248,6 +260,17 @@ def _record(plan: Plan, trainee: Trainee, stores: Sequence[Store], *, devices: i
     }
 
 
+def _frozen(trainee: Trainee) -> str:
+    """Digest of what stays as it is: parameters of the network, and what its trainee says of other networks."""
+    learned = trained(trainee.network)
+    digest = hashlib.sha256(json.dumps(dict(trainee.facts), sort_keys=True).encode())
+    for name, weight in trainee.network.named_parameters():
+        if name not in learned:
+            digest.update(name.encode())
+            digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
 def _decisive(course: Course) -> dict[str, Any]:
     """All settings but who reads the samples: results do not depend on that."""
     return course.model_dump(mode="json", exclude={"loop": {"workers"}})
@@ -258,11 +281,12 @@ def _begin(plan: Plan, run: dict[str, Any]) -> None:
     path = plan.out / RUN
     if path.exists():
         there = json.loads(path.read_text(encoding="utf-8"))
-        other = [name for name in ("model", "data", "start", "images_a_step") if there[name] != run[name]]
+        other = [name for name in ("model", "data", "start", "frozen", "images_a_step") if there[name] != run[name]]
         if _decisive(type(plan.course).model_validate(there["course"])) != run["course"]:
             other.append("course")
         if other:
-            message = f"{printable(plan.out)}: holds a run with other {', '.join(other)}; choose another --out."
+            told = ", ".join(_WORDS.get(name, name) for name in other)
+            message = f"{printable(plan.out)}: holds a run with other {told}; choose another --out."
             raise BadResults(message)
         run |= {name: there[name] for name in ("id", "started", "command")}
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -33,6 +34,16 @@ class Chance:
         """For choices of this sample of the batch."""
         place = self.places[sample]
         return np.random.default_rng([self.seed, place.step, number, 1 + place.position])
+
+    def draws(self, number: int, shape: tuple[int, ...]) -> Tensor:
+        """(b n, ...) numbers of 0 to 1 in single precision, on the CPU: n for each sample, from its own chance.
+
+        Args:
+            number: of the round.
+            shape: (n, ...) of each sample.
+        """
+        each = [self.own(sample, number).random(shape, np.float32) for sample in range(len(self.places))]
+        return torch.from_numpy(np.concatenate(each))
 
 
 class Samples(Dataset[Any], ABC):

@@ -35,7 +35,7 @@ def validate(
     """
     scores = {}
     shutil.rmtree(out, ignore_errors=True)
-    for store in _tested(stores, settings):
+    for name, store in named(_tested(stores, settings)).items():
         run = RunSettings(
             model,
             settings.protocol,
@@ -44,9 +44,21 @@ def validate(
             subset=Subset(settings.split, "auto", (), settings.limit),
         )
         # A process of its own: it computes on one thread, and leaves the loop's alone.
-        summary = evaluate(store, out / store.stem, run, workers=Workers(1, device=device))
-        scores[store.stem] = final_dice(summary.results)
+        summary = evaluate(store, out / name, run, workers=Workers(1, device=device))
+        scores[name] = final_dice(summary.results)
     return scores
+
+
+def named(stores: Sequence[Path]) -> dict[str, Path]:
+    """Stores by the names of their files; several of one name are counted."""
+    found: dict[str, Path] = {}
+    for store in stores:
+        name, number = store.stem, 1
+        while name in found:
+            number += 1
+            name = f"{store.stem}-{number}"
+        found[name] = store
+    return found
 
 
 def check(model: str, settings: Validation, stores: Sequence[Path]) -> None:

@@ -19,7 +19,7 @@ from imedbench.masks import Masks
 from imedbench.store.csr import MaskRow
 from imedbench.store.index import read_table
 from imedbench.store.reader import Store, naming
-from imedbench.store.scaling import draw_masks, draw_points, scale_masks
+from imedbench.store.scaling import draw_masks, draw_points, scale_masks, scale_picture
 from imedbench.types import Array
 
 if TYPE_CHECKING:
@@ -169,18 +169,14 @@ class InteractiveDataset(Dataset[Sample]):
         return scale_masks(row.decode(chosen), (self.settings.size, self.settings.size))
 
     def _scaled(self, picture: Array) -> torch.Tensor:
-        import cv2
-
         size = self.settings.size
-        method = cv2.INTER_NEAREST_EXACT
-        if self.settings.interpolation == "linear":
-            method = cv2.INTER_AREA if max(picture.shape[:2]) > size else cv2.INTER_LINEAR
-        scaled = cv2.resize(np.ascontiguousarray(picture), (size, size), interpolation=method)
+        if picture.ndim == 3 and picture.shape[2] == COLOURS - 1:
+            # As networks for natural images are shown two channels everywhere here: with their mean.
+            picture = np.concatenate([picture, picture.mean(2, keepdims=True).astype(np.uint8)], 2)
+        scaled = scale_picture(picture, size, self.settings.interpolation)
         planes = torch.from_numpy(np.atleast_3d(scaled)).permute(2, 0, 1)
         if len(planes) == 1:
             return planes.expand(COLOURS, size, size)
-        if len(planes) < COLOURS:
-            planes = torch.cat([planes, torch.zeros_like(planes[:1])])
         return planes[:COLOURS].contiguous()
 
     def _boxes(self, masks: Masks, rng: np.random.Generator) -> NDArray[np.float32]:

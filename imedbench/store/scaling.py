@@ -1,9 +1,22 @@
-"""Masks at another size, computed on their runs: pictures of masks are made once, at the size that is wanted."""
+"""Pictures and masks at another size; masks on their runs, so that they are drawn once, at the size that is wanted."""
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.masks import Integers, Masks, ranges
+from imedbench.types import Array
+
+
+def scale_picture(picture: Array, side: int, interpolation: Literal["linear", "nearest"]) -> NDArray[np.uint8]:
+    """(h, w, ...) uint8 stretched over (side, side, ...): linear, averaged where it is larger, or nearest pixels."""
+    import cv2
+
+    method = cv2.INTER_NEAREST_EXACT
+    if interpolation == "linear":
+        method = cv2.INTER_AREA if max(picture.shape[:2]) > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(np.ascontiguousarray(picture), (side, side), interpolation=method), np.uint8)
 
 
 def scale_masks(masks: Masks, grid: tuple[int, int]) -> Masks:

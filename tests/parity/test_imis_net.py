@@ -180,7 +180,7 @@ def test_how_an_image_is_stretched() -> None:
     generator = np.random.Generator(np.random.PCG64(zlib.crc32(b"u8image")))
     image = np.clip(np.floor(128 + 60 * generator.standard_normal((70, 100, 3))), 0, 255).astype(np.uint8)
     assert image.sum() == 2675095
-    square = stretch(torch.from_numpy(image).permute(2, 0, 1)[None], 256, "nearest")
+    square = stretch(image, 256, "nearest")
     picture = square[0].permute(1, 2, 0).flatten()
     count = picture.numel()
     places = [0, count // 7, count // 3, count // 2, count - 1]

@@ -125,6 +125,20 @@ def test_only_chosen_masks_are_finished(network: ImisLite, features: Features) -
         assert network.finish(maps, sketch, chosen & False).shape == (0, DRAWN, DRAWN)
 
 
+def test_compiled_it_answers_the_same(own: ImisLite, features: Features) -> None:
+    one = Features(*(each[:1] for each in features))
+    plain = own(one, MIXED)
+    calls = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        calls.append(len(inputs))
+        return graph.forward
+
+    own.compile(backend=backend)
+    torch.testing.assert_close(own(one, MIXED).logits, plain.logits, atol=2e-3, rtol=1e-3)
+    assert len(calls) >= 2
+
+
 def test_a_prompt_on_each_image(network: ImisLite, features: Features) -> None:
     pair = Prompts(*(each[2:4] for each in (MIXED.points, MIXED.kinds, MIXED.masks, MIXED.masked)))
     with torch.inference_mode():

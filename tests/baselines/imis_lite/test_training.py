@@ -158,7 +158,9 @@ def test_corrections(pictures: Path, folder: Path, monkeypatch: pytest.MonkeyPat
         assert state.kinds[:, -1].tolist() == [NOTHING, INSIDE, OUTSIDE]
         found.append((state.points[1:, -1] - 0.5) / 2)
     off = (torch.stack(found) - torch.tensor([[50.0, 40.0], [35.0, 95.0]])).abs().amax((0, 2))
-    assert (off <= (15 if anywhere else 1)).all() if not anywhere else (off > 5).all()
+    # What is wrong reaches 20 and 15 pixels from its middle.
+    assert (off <= (torch.tensor([21, 16]) if anywhere else 1)).all()
+    assert not anywhere or (off.amax(0) > 5).all()
 
 
 def test_rounds_are_drawn(trainee: LiteTrainee, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

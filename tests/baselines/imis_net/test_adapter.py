@@ -206,9 +206,9 @@ def test_a_network_of_new_training_has_its_own_ways(
 def test_the_nearest_pixel_is_pillows(size: tuple[int, int]) -> None:
     image = np.random.default_rng(2).integers(0, 256, (*size, 3), np.uint8)
     expected = np.array(PIL.Image.fromarray(image).resize((128, 128), PIL.Image.Resampling.NEAREST))
-    square = stretch(torch.from_numpy(image).permute(2, 0, 1)[None], 128, "nearest")
+    square = stretch(image, 128, "nearest")
     np.testing.assert_array_equal(square[0].permute(1, 2, 0).numpy(), expected)
-    smooth = stretch(torch.from_numpy(image).permute(2, 0, 1)[None], 128, "bilinear")
+    smooth = stretch(image, 128, "bilinear")
     assert smooth.shape == square.shape
     assert not torch.equal(smooth, square)
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch._subclasses import FakeTensorMode
 
-from baselines.imis_net.adapter import normalise, stretch
+from baselines.imis_net.adapter import normalise
 from baselines.imis_net.image import encode
 from baselines.imis_net.network import ImisNet
 from baselines.imis_net.prompts import Given
@@ -42,7 +42,7 @@ def test_the_encoder_works_in_bfloat16(on_gpu: ImisNet) -> None:
     seen = set()
     for block in on_gpu.image_encoder.sam_encoder.blocks:
         block.attn.proj.register_forward_hook(lambda _, __, output: seen.add(output.dtype))
-    square = stretch(torch.empty(1, 3, 110, 150, dtype=torch.uint8, device="cuda"), 128, "nearest")
+    square = torch.empty(1, 3, 128, 128, device="cuda")
     embedding = encode(on_gpu.image_encoder, normalise(square))
     assert embedding.is_cuda
     assert embedding.dtype == torch.float32

@@ -1,5 +1,8 @@
+import json
 import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from baselines.imis_net.adapter import stretch
 from baselines.imis_net.course import ImisCourse
 from baselines.imis_net.training import SUBJECT, ImisTrainee, central_half
-from baselines.training.course import read_course
+from baselines.sam.colour import colour
+from baselines.training.course import as_toml, read_course
+from baselines.training.curve import read_curve
 from baselines.training.order import Order, Place, Shares
 from baselines.training.reading import batches
 from baselines.training.run import Hardware, Plan, read_validation, train
@@ -18,7 +24,9 @@ from baselines.training.validate import final_dice
 from imedbench.errors import BadStore
 from imedbench.evaluate.data import Subset
 from imedbench.evaluate.run import RunSettings, evaluate
-from imedbench.store import Store
+from imedbench.masks import MaskInfo, Masks
+from imedbench.store import PartWriter, Record, Store, StoreInfo, create_store, finish_store
+from imedbench.types import Case, Image
 from imedbench.workers import Workers
 
 CPU = torch.device("cpu")
@@ -110,7 +118,7 @@ class _Spy:
 def test_gradients_reach_what_learns_and_nothing_else(pictures: Path, tmp_path: Path) -> None:
     trainee, state = begun(pictures, course(), tmp_path)
     for step in range(12):
-        state.chance = Chance(0, (Place(step, 0, 0, 0),))
+        state.chance = Chance(0, (Place(step, 0, 0, 0), Place(step, 1, 0, 1)))
         for number in range(trainee.rounds(state)):
             trainee.round(state, number)["loss"].backward()
     trainee.end(state)
@@ -156,6 +164,59 @@ def test_several_stores_are_one(pictures: Path, tmp_path: Path) -> None:
     assert samples[Place(0, 0, 0, 5)][1].case == samples[Place(0, 0, 0, 1)][1].case
 
 
+def test_stores_of_one_name_are_told_apart(pictures: Path, tmp_path: Path) -> None:
+    """What is kept of one is not taken for the other's; in whatever order they are named, each keeps its own."""
+    write = runpy.run_path(str(Path(__file__).resolve().parents[2] / "fakes" / "pictures.py"))["write_pictures"]
+    one, other = Store.open(pictures), Store.open(write(tmp_path / "again" / "discs.zarr", train=3, test=0))
+    trainee = ImisTrainee(course(data={"variants": 2}), None, tmp_path)
+    there, back = trainee.samples([one, other]), trainee.samples([other, one])
+    first, second = there[Place(0, 0, 0, 0)], there[Place(0, 0, 0, 4)]
+    assert first[1].case == second[1].case
+    assert first[0] != second[0]
+    for place, again in ((0, 3), (4, 0)):
+        mine, theirs = there[Place(0, 0, 1, place)], back[Place(0, 0, 1, again)]
+        assert mine[0] == theirs[0]
+        assert torch.equal(mine[2], theirs[2])
+
+
+@pytest.mark.parametrize("channels", [0, 2, 3])
+@pytest.mark.parametrize("grid", [(50, 40), (90, 130)])
+@pytest.mark.parametrize("resize", ["nearest", "bilinear"])
+def test_learned_from_as_it_is_looked_at(channels: int, grid: tuple[int, int], resize: Any, tmp_path: Path) -> None:
+    """The same pixels reach the network in training and in use."""
+    shape = (*grid, channels) if channels else grid
+    voxels = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
+    names = ("a", "b", "c")[:channels] or ("",)
+    image = Image(voxels, (1.0, 1.0), np.eye(4), "us", names)
+    masks = Masks.from_dense([np.ones(grid, np.bool_)] * 2, [MaskInfo("liver"), MaskInfo("", "interactive")])
+    path = tmp_path / "one.zarr"
+    create_store(path, StoreInfo("one", {"one": {}}, {}, {"imedbench": "0"}))
+    with PartWriter(path, 0) as writer:
+        writer.add(Record(Case("case", image, masks, "train", "one", "a", "b")))
+    finish_store(path, [])
+    settings = {**course().network.model_dump()["settings"], "resize": resize}
+    wanted = course(network={"settings": settings})
+    sample = ImisTrainee(wanted, None, tmp_path).samples([Store.open(path)])[Place(0, 0, 0, 0)][1]
+    used = stretch(colour(image, "imis-net"), wanted.network.settings.side, resize)[0]
+    assert torch.equal(sample.image.float(), used)
+
+
+def test_two_devices_are_one_that_accumulates(pictures: Path, tmp_path: Path) -> None:
+    """Each target's clicks are its own, on whatever device; gradients are averaged."""
+    curves = []
+    for name, accumulate, devices in (("one", 2, 1), ("two", 1, 2)):
+        wanted = course(loop={"steps": 2, "accumulate": accumulate, "batch": 1, "log_every": 1, "update": "end"})
+        config = tmp_path / f"{name}.toml"
+        config.write_text(as_toml(wanted))
+        words = ["imis-net", "--config", config, "--data", pictures, "--out", tmp_path / name, "--device", "cpu"]
+        command = [sys.executable, "-m", "imedbench", "train", *map(str, words), "--devices", str(devices)]
+        subprocess.run(command, check=True, capture_output=True)
+        curves.append(read_curve(tmp_path / name))
+    assert len(curves[0]) == len(curves[1]) == 2
+    for alone, together in zip(*curves, strict=True):
+        assert together == pytest.approx(alone, rel=1e-3)
+
+
 def test_the_central_half() -> None:
     masks = torch.zeros(2, 9, 9, dtype=torch.bool)
     masks[0, 4, :] = True
@@ -174,6 +235,11 @@ def test_from_the_command_to_an_evaluation(pictures: Path, tmp_path: Path) -> No
     lines = read_validation(tmp_path / "run")
     assert [line["step"] for line in lines] == [1, 2]
     assert {"click", "box", "text"} <= set(lines[-1]["dice"]["discs"])
+    # Killed in its last validation it makes up for it.
+    (tmp_path / "run" / "validation.jsonl").write_text(json.dumps(lines[0]) + '\n{"step": 2, "spl')
+    weights.unlink()
+    assert train(Plan(SUBJECT, wanted, (pictures,), tmp_path / "run", None), Hardware("cpu")) == weights
+    assert read_validation(tmp_path / "run") == lines
     settings = RunSettings("imis-net", checkpoint=str(weights), subset=Subset("train", limit=2))
     summary = evaluate(pictures, tmp_path / "results", settings, workers=Workers(0, device="cpu"))
     assert final_dice(summary.results) == pytest.approx(lines[-1]["dice"]["discs"])
@@ -185,8 +251,10 @@ def test_a_damaged_case_is_named(pictures: Path, tmp_path: Path) -> None:
     damaged = [file for file in copy.glob("parts/00000/image*/**/*") if file.is_file() and file.suffix != ".json"]
     for file in damaged:
         file.write_bytes(bytes(len(file.read_bytes())))
-    with pytest.raises(BadStore, match="case"):
-        train(Plan(SUBJECT, course(), (copy,), tmp_path / "run", None), Hardware("cpu"))
+    for workers in (0, 1):
+        wanted = course(loop={"workers": workers})
+        with pytest.raises(BadStore, match=r"case 'case\d'"):
+            train(Plan(SUBJECT, wanted, (copy,), tmp_path / f"run{workers}", None), Hardware("cpu"))
 
 
 def test_readers_give_what_the_loop_reads_itself(pictures: Path, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
-import numpy as np
 import pytest
 import torch
 
 from baselines.prism import user
 from baselines.prism.course import Session
 from baselines.prism.prompts import INSIDE, NOWHERE, OUTSIDE
+from baselines.training.order import Place
+from baselines.training.trainee import Chance
 
 SIZE = 24
+CHANCE = Chance(3, (Place(0, 0, 0, 0), Place(0, 1, 0, 2)))
 
 
 def cubes() -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,7 +35,7 @@ def check(where: torch.Tensor, labels: torch.Tensor) -> None:
 
 
 def test_points_are_where_it_is_wrong() -> None:
-    where, labels = user.points(*cubes(), Session(points=300, any_number=False), np.random.default_rng(0))
+    where, labels = user.points(*cubes(), session=Session(points=300, any_number=False), chance=CHANCE, turn=0)
     assert where.shape == (2, 300, 3)
     check(where, labels)
     # 720 voxels are missed and 150 too much.
@@ -41,8 +43,19 @@ def test_points_are_where_it_is_wrong() -> None:
 
 
 def test_how_many_points() -> None:
-    counts = {user.points(*cubes(), Session(points=4), np.random.default_rng(seed))[1].shape[1] for seed in range(60)}
-    assert counts == {1, 2, 3, 4}
+    found = [user.points(*cubes(), session=Session(points=4), chance=CHANCE, turn=turn) for turn in range(60)]
+    assert {labels.shape[1] for _, labels in found} == {1, 2, 3, 4}
+
+
+def test_a_target_has_the_same_points_wherever_it_is() -> None:
+    """Alone, as on a device of its own, or the second of two."""
+    guess, truth = (each.flip(0) for each in cubes())
+    session = Session(points=9, any_number=False)
+    together, _ = user.points(guess, truth, session=session, chance=CHANCE, turn=3)
+    alone, _ = user.points(guess[1:], truth[1:], session=session, chance=Chance(3, CHANCE.places[1:]), turn=3)
+    assert torch.equal(together[1], alone[0])
+    same, _ = user.points(guess[[1, 1]], truth[[1, 1]], session=session, chance=CHANCE, turn=3)
+    assert not torch.equal(same[0], same[1])
 
 
 def test_scribbles_are_where_it_is_wrong_and_near() -> None:
@@ -51,7 +64,7 @@ def test_scribbles_are_where_it_is_wrong_and_near() -> None:
     far[0, 22:, :, 22:] = True
     for margin in (2, 15):
         session = Session(scribble_margin=margin)
-        where, labels = user.scribbles(far, truth, BOXES, session=session, rng=np.random.default_rng(0))
+        where, labels = user.scribbles(far, truth, BOXES, session=session, chance=CHANCE, turn=0)
         x, y, z = where[0][labels[0] != NOWHERE].unbind(1)
         assert (far[0, x, y, z] != truth[0, x, y, z]).all()
         assert (labels[0] == INSIDE).any()
@@ -65,18 +78,18 @@ def test_scribbles_are_where_it_is_wrong_and_near() -> None:
 
 def test_long_scribbles_are_cut_to_a_run() -> None:
     session = Session(scribble_from=20, scribble_most=15)
-    where, labels = user.scribbles(*cubes(), BOXES, session=session, rng=np.random.default_rng(0))
+    where, labels = user.scribbles(*cubes(), BOXES, session=session, chance=CHANCE, turn=0)
     inside = where[0][labels[0] == INSIDE]
     assert len(inside) == 15
     order = (inside * torch.tensor([SIZE**2, SIZE, 1])).sum(1)
     assert (order.diff() > 0).all()
-    other, _ = user.scribbles(*cubes(), BOXES, session=session, rng=np.random.default_rng(1))
+    other, _ = user.scribbles(*cubes(), BOXES, session=session, chance=CHANCE, turn=1)
     assert not torch.equal(other[0, :15], where[0, :15])
 
 
 def test_nothing_wrong_nothing_drawn() -> None:
     _, truth = cubes()
-    where, labels = user.scribbles(truth, truth, BOXES, session=Session(), rng=np.random.default_rng(0))
+    where, labels = user.scribbles(truth, truth, BOXES, session=Session(), chance=CHANCE, turn=0)
     assert where.shape == (2, 0, 3)
     assert labels.shape == (2, 0)
 

@@ -37,7 +37,7 @@ def run(**changes: Any) -> dict[str, Any]:
     return {
         "model": "small", "versions": {"imedbench": "1"}, "command": "imedbench train small",
         "course": {"loop": {"steps": 2000, "seed": 3}}, "images_a_step": 8, "trained": 1000, "weights": 12345,
-        "start": "", "data": [{"name": "discs", "digest": "abc"}], "images": 7,
+        "start": "", "frozen": "f00", "data": [{"name": "discs", "digest": "abc"}], "images": 7,
     } | changes  # fmt: skip
 
 

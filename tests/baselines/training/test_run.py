@@ -91,6 +91,22 @@ def test_another_run_is_not_gone_on_with(tiny: dict[str, Any], pictures: Path, t
         train(plan(tiny, pictures, tmp_path / "run", steps=4), CPU)
 
 
+def test_other_frozen_weights_are_another_run(tiny: dict[str, Any], pictures: Path, tmp_path: Path) -> None:
+    train(plan(tiny, pictures, tmp_path / "run", steps=2), CPU)
+    there = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**there, "frozen": "0" * 64}))
+    with pytest.raises(BadResults, match="holds a run with other frozen weights; choose another --out"):
+        train(plan(tiny, pictures, tmp_path / "run", steps=2), CPU)
+
+
+def test_one_gpu_is_not_several(
+    tiny: dict[str, Any], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baselines.training.run.find_device", lambda device: device)
+    with pytest.raises(Unavailable, match="--device cuda:1 is one GPU"):
+        train(plan(tiny, pictures, tmp_path / "run", steps=2), Hardware("cuda:1", devices=2))
+
+
 def test_a_folder_of_other_things(tiny: dict[str, Any], pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(Unavailable, match="holds other files"):

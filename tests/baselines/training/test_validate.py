@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from baselines.training.course import Validation
-from baselines.training.validate import check, validate
+from baselines.training.validate import check, named, validate
 from imedbench.errors import BadStore, UnknownName
 
 
@@ -42,6 +42,11 @@ def test_the_last_turn_counts(pictures: Path, weights: Path, tmp_path: Path) -> 
         for protocol in ("single", "noc")
     )
     assert max(often.values()) > once["click"]
+
+
+def test_stores_of_one_name_keep_their_own_scores() -> None:
+    paths = [Path(each) for each in ("a/zarr", "b/zarr", "c/discs.zarr", "d/zarr")]
+    assert named(paths) == dict(zip(("zarr", "zarr-2", "discs", "zarr-3"), paths, strict=True))
 
 
 @pytest.mark.parametrize("names", [{"protocol": "singel"}, {"prompts": "perfekt"}])
