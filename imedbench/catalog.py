@@ -35,6 +35,10 @@ MODELS = {
     "prism-lits": "baselines.prism:LITS",
     "prism-kits": "baselines.prism:KITS",
     "prism-oracle-crop": "baselines.prism:ORACLE_CROP",
+    "prism-colon-oracle-crop": "baselines.prism:COLON_ORACLE_CROP",
+    "prism-pancreas-oracle-crop": "baselines.prism:PANCREAS_ORACLE_CROP",
+    "prism-lits-oracle-crop": "baselines.prism:LITS_ORACLE_CROP",
+    "prism-kits-oracle-crop": "baselines.prism:KITS_ORACLE_CROP",
     "threshold": "imedbench.models.threshold:THRESHOLD",
     "oracle": "imedbench.models.oracle:ORACLE",
 }

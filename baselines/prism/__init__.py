@@ -30,9 +30,19 @@ COLON = _published("colon", "colon tumours")
 PANCREAS = _published("pancreas", "pancreas tumours")
 LITS = _published("lits", "liver tumours")
 KITS = _published("kits", "kidney tumours")
-ORACLE_CROP = replace(
-    CARD,
-    name="prism-oracle-crop",
-    summary="PRISM as its paper tests it: what it looks at is cut out around the truth, which no user could do",
-    sees_truth=True,
-)
+
+
+def _cropped(card: Card) -> Card:
+    return replace(
+        card,
+        name=f"{card.name}-oracle-crop",
+        summary=f"{card.summary}; looks at what is cut out around the truth, as in its paper: no user could do that",
+        sees_truth=True,
+    )
+
+
+ORACLE_CROP = _cropped(CARD)
+COLON_ORACLE_CROP = _cropped(COLON)
+PANCREAS_ORACLE_CROP = _cropped(PANCREAS)
+LITS_ORACLE_CROP = _cropped(LITS)
+KITS_ORACLE_CROP = _cropped(KITS)

@@ -31,10 +31,11 @@ from imedbench.models.checkpoint import read_facts
 from imedbench.models.checks import check_dimension, check_prompts
 from imedbench.types import Image, Logits, MaskPrompt, Prediction, Prompt
 
+_CROPPED = "-oracle-crop"
 OUTSIDE = -20.0
 """The logits of what no cube holds."""
-_KEPT = {"cpu": 4, "cuda": 32}
-"""Cubes of an image whose features are kept; one of 128 takes about 0.4 GB, half of it in bfloat16."""
+_KEPT = {"cpu": 4 * 2**30, "cuda": 16 * 2**30}
+"""Bytes of an image's features that are kept; a cube of 128 takes about 0.4 GB, half of it in bfloat16."""
 _AT_ONCE = {"cpu": 1, "cuda": 4}
 
 
@@ -61,9 +62,10 @@ def load(card: Card, checkpoint: Path | None, device: str) -> "PrismModel":
 
 def _published(card: Card, checkpoint: Path) -> Intake:
     """As the authors fed the network on the card's data set."""
-    name = card.name.removeprefix("prism-")
+    end = _CROPPED if card.name.endswith(_CROPPED) else ""
+    name = card.name.removeprefix("prism-").removesuffix(end)
     if name not in PUBLISHED:
-        known = ", ".join(f"prism-{each}" for each in PUBLISHED)
+        known = ", ".join(f"prism-{each}{end}" for each in PUBLISHED)
         message = (
             f"{checkpoint}: does not say how it is fed, so it is one of the authors' weights, each for one data set; "
             f"name the model of that set: {known}."
@@ -216,7 +218,7 @@ class PrismSession:
             pixels = _turned(cut(self._voxels, corner, self._size, beyond=self._beyond)).to(self._device)
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
                 self._seen[corner] = self._network.see(pixels[None])
-            while len(self._seen) > _KEPT[self._device.type]:
+            while len(self._seen) > 1 and sum(map(size_of, self._seen.values())) > _KEPT[self._device.type]:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(corner)
         return self._seen[corner]
@@ -238,6 +240,11 @@ class PrismSession:
         score = float(np.mean([cube.score for cube in memory.values()])) if memory else 0.0
         # Dice to IoU.
         return Prediction(full, score / (2 - score), memory)
+
+
+def size_of(seen: Seen) -> int:
+    """Bytes of what is kept of a cube."""
+    return sum(each.nbytes for each in (seen.image, seen.coarse, *(part for scale in seen.prepared for part in scale)))
 
 
 def _turned(cube: Voxels) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,14 @@ _UNUSED = {
     "mask_decoder.decoder.final_conv.bias",
 }
 """Published checkpoints have them, and nothing uses them: a mask is always given, and maps are not classified."""
+
+_SCALAR: Any = np.float64(0).__reduce__()[0]
+_NUMBERS: list[Any] = [
+    *(_SCALAR, np.dtype, type(np.dtype(np.float64)), type(np.dtype(np.float32))),
+    # Under the name that it had before numpy 2.
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+]
+"""What a number of numpy is made of: the published script keeps its best loss as one."""
 
 
 def load_checkpoint(network: Prism, path: Path, name: str) -> None:
@@ -36,7 +45,8 @@ def _trained(path: Path) -> Mapping[str, Tensor] | None:
     if path.suffix == ".safetensors":
         return None
     try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with torch.serialization.safe_globals(_NUMBERS):
+            found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, EOFError, TypeError, KeyError, RuntimeError, ValueError):
         # Reading it as any other checkpoint says what is wrong.
         return None

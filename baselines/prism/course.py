@@ -1,8 +1,8 @@
 """What a training run of PRISM is told, besides what all networks are."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from baselines.prism.intake import Intake
 from baselines.prism.settings import Settings
@@ -65,12 +65,23 @@ class Objective(Strict):
     """Whether the corrected mask has a boundary loss too, or as in the published code none."""
 
 
+_TEXTBOOK: dict[str, Any] = {"relative": "textbook", "padding": "none", "dense": "textbook"}
+
+
 class PrismCourse(Course):
     """A whole course."""
 
-    network: Settings = Settings(relative="textbook", padding="none", dense="textbook")
+    network: Settings = Settings(**_TEXTBOOK)
     data: Data = Data()
     session: Session = Session()
     objective: Objective = Objective()
     recompute: bool = True
     """Whether each turn is computed again for its gradients instead of being kept: 11 turns at 128 fit a card then."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_quirks(cls, values: Any) -> Any:
+        """What a course does not say of the network is as new training wants it, not as published weights do."""
+        if isinstance(values, dict) and isinstance(values.get("network"), dict):
+            return {**values, "network": {**_TEXTBOOK, **values["network"]}}
+        return values

@@ -64,7 +64,8 @@ class Raise(nn.Module):
             places = torch.ones(length, dtype=torch.long, device=skip.device)
             places[0], places[-1] = 0, 2
             field = field.index_select(axis, places)
-        return Scale(functional.conv3d(skip, own, first.bias, padding=1) + field, kernel)
+        made = functional.conv3d(skip, own, first.bias, padding=1)
+        return Scale(made + field.to(made.dtype), kernel)
 
     def forward(self, values: Tensor, scale: Scale) -> Tensor:
         """(b, inner, h, w, d) to (b, outer, 2 h, 2 w, 2 d)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, PositiveFloat, model_validator
 from pydantic.dataclasses import dataclass as checked
 
-from imedbench.types import Array, Image, Logits, Mask
+from imedbench.types import Array, Image, Mask
 
 Voxels = NDArray[np.float32]
 _PERCENTILES = (0.5, 99.5)
@@ -117,12 +117,6 @@ class Scaling:
             middle = np.argwhere(mask).mean(0) * self.factors
             found[tuple(int(min(round(at), n - 1)) for at, n in zip(middle, found.shape, strict=True))] = True
         return found
-
-    def up(self, logits: Logits) -> Logits:
-        """Logits on the image's grid."""
-        if self.is_same:
-            return logits
-        return _resampled(logits, self.grid, tuple(1 / each for each in self.factors), sitk.sitkLinear)
 
     @property
     def is_same(self) -> bool:

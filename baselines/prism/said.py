@@ -137,8 +137,12 @@ def _scaled(voxels: Array, scaling: Scaling) -> Array:
 
 
 def _box(box: Box, scaling: Scaling) -> Voxel:
-    """(2, 3) first voxels and one beyond the last, at least one voxel inside the volume."""
+    """(2, 3) first voxels and one beyond the last, at least one voxel inside the volume.
+
+    As the box around a mask becomes the box around that mask on the other grid: its edges lie half a voxel beyond its
+    voxels' centres, and all centres between them are inside.
+    """
     grid = np.array(scaling.scaled)
-    low = np.floor(np.array(box.low) * scaling.factors + 0.5).clip(0, grid - 1)
-    last = np.floor((np.array(box.high) - 1) * scaling.factors + 0.5)
-    return np.stack([low, np.maximum(last, low).clip(0, grid - 1) + 1]).astype(np.int64)
+    low, high = (np.ceil((np.array(each) - 0.5) * scaling.factors - 1e-6) for each in (box.low, box.high))
+    low = low.clip(0, grid - 1)
+    return np.stack([low, np.maximum(high, low + 1).clip(1, grid)]).astype(np.int64)

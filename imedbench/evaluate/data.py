@@ -41,6 +41,8 @@ class Subject:
 def subjects(store: Store, subset: Subset, dimension: int) -> list[Subject]:
     """The cases of this dimension with a truth, in the order of the store.
 
+    A truth without voxels is not asked for: no user could point at it, and no overlap with it is defined.
+
     Raises:
         BadStore: there are none.
         UnknownName: the store has no such target.

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from baselines.prism import CARD, COLON, ORACLE_CROP
-from baselines.prism.adapter import OUTSIDE, PrismModel, PrismSession, load
+from baselines.prism import CARD, COLON, KITS_ORACLE_CROP, ORACLE_CROP, adapter
+from baselines.prism.adapter import OUTSIDE, PrismModel, PrismSession, load, size_of
 from baselines.prism.cubes import cut
 from baselines.prism.intake import PUBLISHED, of_each
 from baselines.prism.network import Prism
@@ -73,10 +73,27 @@ def test_an_image_is_encoded_once(session: PrismSession, monkeypatch: pytest.Mon
     assert list(again.memory) == list(first.memory)
 
 
-def test_features_are_bounded(session: PrismSession) -> None:
-    for place in range(8, 48, 5):
+def test_features_are_bounded(session: PrismSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.predict([Click((20.0, 8.0, 8.0))])
+    (one,) = session._seen.values()
+    assert size_of(one) > 32**3 * 4 * 5
+    monkeypatch.setitem(adapter._KEPT, "cpu", int(4.5 * size_of(one)))
+    for place in range(13, 48, 5):
         session.predict([Click((20.0, float(place), float(place)))])
     assert len(session._seen) == 4
+
+
+def test_a_large_target_is_encoded_once(session: PrismSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = session.predict([Box((0, 0, 0), GRID)])
+    monkeypatch.setattr(session._network, "see", None)
+    again = session.predict([Box((0, 0, 0), GRID), Click((3.0, 4.0, 5.0), inside=False)], first)
+    assert len(again.memory) == len(first.memory) > 8
+
+
+def test_features_keep_the_precision_of_the_products(network: Prism) -> None:
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        prepared = network.see(torch.zeros(1, 1, 32, 32, 32)).prepared
+    assert {scale.skip.dtype for scale in prepared} == {torch.bfloat16}
 
 
 def test_many_are_as_one(session: PrismSession) -> None:
@@ -133,6 +150,25 @@ def test_another_spacing(model: PrismModel) -> None:
     assert answer.logits[11, 10, 20] == pytest.approx(cube[33 - 4, 10 + 1, 14 + 6], abs=1e-3)
     assert (answer.logits[0] == OUTSIDE).all()
     assert (answer.logits[2:] > OUTSIDE).all()
+
+
+def test_one_thick_slice(model: PrismModel) -> None:
+    """It becomes several slices of the network's; every prompt lies in it."""
+    image = volume((1, 50, 60), (6.0, 0.8, 0.8))
+    session = model.start(image)
+    first = session.predict([Click((0.0, 20.0, 30.0)), Box((0, 10, 20), (1, 30, 45))])
+    second = session.predict([Scribble(np.array([[0, 22, 31], [0, 23, 31]], np.int32), inside=False)], first)
+    for answer in (first, second):
+        assert answer.logits.shape == image.grid
+        assert np.isfinite(answer.logits).all()
+        assert (answer.logits[0, 12:28, 22:40] > OUTSIDE).all()
+
+
+def test_the_papers_crop_without_a_truth(network: Prism) -> None:
+    """There is nothing to cut out around: nothing is found."""
+    session = PrismModel(ORACLE_CROP, network, of_each()).start(volume())
+    answer = session.predict([Click((5.0, 5.0, 5.0)), MaskPrompt(np.full(GRID, -10, np.float32))])
+    assert (answer.logits == OUTSIDE).all()
 
 
 def test_an_earlier_mask(session: PrismSession) -> None:
@@ -206,6 +242,11 @@ def test_checkpoints_say_how_they_are_fed(network: Prism, fake: dict[str, Any], 
     with pytest.raises(MissingWeights, match="name the model of that set: prism-colon, prism-pancreas"):
         load(CARD, tmp_path / "theirs.safetensors", "cpu")
     assert load(COLON, tmp_path / "theirs.safetensors", "cpu")._intake == PUBLISHED["colon"]
+    cropped = load(KITS_ORACLE_CROP, tmp_path / "theirs.safetensors", "cpu")
+    assert cropped._intake == PUBLISHED["kits"]
+    assert cropped.card.sees_truth
+    with pytest.raises(MissingWeights, match="name the model of that set: prism-colon-oracle-crop, prism-pancreas-or"):
+        load(ORACLE_CROP, tmp_path / "theirs.safetensors", "cpu")
     torch.save({"model_state_dict": {"a": torch.zeros(1)}}, tmp_path / "best.pth.tar")
     with pytest.raises(MissingWeights, match="does not hold the weights of prism-colon"):
         load(COLON, tmp_path / "best.pth.tar", "cpu")

@@ -1,6 +1,8 @@
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -20,7 +22,7 @@ def published(network: Prism) -> dict[str, Any]:
     weights = {**network.state_dict(), **unused}
     return {
         "epoch": 3,
-        "best_val_loss": 0.9,
+        "best_val_loss": np.mean([0.8, 1.0]),
         "model_state_dict": weights,
         "optimizer": {"state": {}},
     }
@@ -34,6 +36,19 @@ def test_published_and_ours(network: Prism, fake: dict[str, Any], tmp_path: Path
         again = Prism(network.settings)
         load_checkpoint(again, tmp_path / name, "prism")
         assert all(torch.equal(value, again.state_dict()[key]) for key, value in network.state_dict().items())
+
+
+def test_numbers_as_numpy_1_kept_them(network: Prism, tmp_path: Path) -> None:
+    """The name of the function that makes them was another."""
+    written = tmp_path / "new.pth.tar"
+    torch.save(published(network), written)
+    renamed = tmp_path / "best.pth.tar"
+    with zipfile.ZipFile(written) as old, zipfile.ZipFile(renamed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    again = Prism(network.settings)
+    load_checkpoint(again, renamed, "prism")
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in network.state_dict().items())
 
 
 def test_what_does_not_fit(network: Prism, fake: dict[str, Any], tmp_path: Path) -> None:

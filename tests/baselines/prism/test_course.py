@@ -27,8 +27,14 @@ def test_presets() -> None:
     assert {each.turns for name, each in told.items() if name != "smoke"} == {11}
 
 
+def test_what_is_not_said_of_the_network_has_no_quirks() -> None:
+    text = "[loop]\nsteps = 1\n[optimiser]\nrate = 1e-4\n[network]\nsize = 64\n"
+    network = parse_course(PrismCourse, text, "mine.toml").network
+    assert (network.size, network.relative, network.padding, network.dense) == (64, "textbook", "none", "textbook")
+
+
 def test_the_published_network_can_be_asked_for() -> None:
     text = '[loop]\nsteps = 1\n[optimiser]\nrate = 1e-4\n[network]\nrelative = "published"\n'
     course = parse_course(PrismCourse, text, "mine.toml")
-    assert course.network.relative == "published"
+    assert (course.network.relative, course.network.padding) == ("published", "none")
     assert Settings().relative == "published"

@@ -46,7 +46,7 @@ def test_it_must_make_sense() -> None:
         Intake(0, 1, 0, 0)
 
 
-def test_to_another_spacing_and_back() -> None:
+def test_to_another_spacing() -> None:
     """A smooth field survives; the first voxels' centres stay where they are."""
     scaling = Scaling.to_spacing(image((20, 30, 40), (3.0, 0.8, 1.0)), 1.0)
     assert scaling.scaled == (60, 24, 40)

@@ -3,7 +3,7 @@ import pytest
 
 from baselines.prism.intake import Scaling
 from baselines.prism.said import OVERLAP, Said, cubes
-from imedbench.types import Box, Click, MaskPrompt, Scribble
+from imedbench.types import Box, Click, Image, MaskPrompt, Scribble
 
 SAME = Scaling((100, 100, 100), (1.0, 1.0, 1.0))
 GRID = (100, 100, 100)
@@ -15,7 +15,7 @@ def told(*prompts: object) -> Said:
 
 
 def test_prompts_on_another_spacing() -> None:
-    """Voxel centres go to the nearest; a box keeps its first and last voxels."""
+    """Voxel centres go to the nearest; a box holds the centres between its edges."""
     scaling = Scaling((20, 40, 50), (3.0, 0.5, 1.0))
     said = Said.of(
         [
@@ -28,7 +28,20 @@ def test_prompts_on_another_spacing() -> None:
     assert said.places.tolist() == [[6, 5, 7], [57, 19, 49]]
     assert said.inside.tolist() == [True, False]
     assert said.box is not None
-    assert said.box.tolist() == [[3, 5, 5], [7, 11, 6]]
+    assert said.box.tolist() == [[2, 5, 5], [8, 10, 6]]
+
+
+@pytest.mark.parametrize("spacing", [(5.0, 0.8, 0.8), (3.0, 1.5, 0.7), (0.6, 2.5, 1.0)])
+def test_a_box_is_around_what_its_mask_becomes(spacing: tuple[float, float, float]) -> None:
+    """Thick slices become many thin ones, of which the box leaves out none."""
+    mask = np.zeros((12, 40, 50), np.bool_)
+    mask[4:6, 7:22, 31:33] = True
+    image = Image(mask.astype(np.int16), spacing, np.eye(4), "ct")
+    scaling = Scaling.to_spacing(image, 1.0)
+    places = np.argwhere(scaling.mask(mask))
+    said = Said.of([Box((4, 7, 31), (6, 22, 33))], scaling)
+    assert said.box is not None
+    assert said.box.tolist() == [places.min(0).tolist(), (places.max(0) + 1).tolist()]
 
 
 def test_a_box_has_a_voxel_at_least() -> None:

@@ -1,7 +1,9 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,9 +15,13 @@ from baselines.training.order import Place
 from baselines.training.run import Hardware, Plan, train
 from baselines.training.trainee import Chance
 from imedbench.errors import MissingWeights
+from imedbench.evaluate.data import Subset
+from imedbench.evaluate.run import RunSettings, evaluate
+from imedbench.masks import MaskInfo, Masks
 from imedbench.models.base import Card
-from imedbench.store import Store
+from imedbench.store import PartWriter, Store, StoreInfo, create_store, finish_store
 from imedbench.types import Click
+from imedbench.workers import Workers
 
 CARD = Card("prism", "small", "baselines.prism.adapter:load", ("click", "box"), (3,), "Apache-2.0", "")
 CHANCE = Chance(3, (Place(0, 0, 0, 0), Place(0, 1, 0, 2)))
@@ -54,12 +60,18 @@ def test_a_session(tools: dict[str, Any], volumes: Path, scribbles: bool) -> Non
     assert all(name.startswith(unused) for name in idle)
 
 
-def test_what_is_computed_again_changes_nothing(tools: dict[str, Any], volumes: Path) -> None:
+def test_what_is_computed_again_changes_nothing(
+    tools: dict[str, Any], volumes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gradients = []
     for recompute in (True, False):
         trainee, state = begun(tools, volumes)
         trainee._course = trainee._course.model_copy(update={"recompute": recompute})
+        told: list[Any] = []
+        monkeypatch.setattr(trainee, "_turn", watch(trainee, told))
         trainee.round(state, 0)["loss"].backward()
+        # Each of the three turns again on the way back.
+        assert len(told) == (6 if recompute else 3)
         gradients.append([weight.grad for weight in trainee.network.parameters() if weight.grad is not None])
     assert len(gradients[0]) > 50
     for one, other in zip(*gradients, strict=True):
@@ -101,6 +113,46 @@ def test_from_the_command_to_a_session(tools: dict[str, Any], volumes: Path, tmp
     again = PrismTrainee(course, path, tmp_path)
     kept = [torch.equal(*pair) for pair in zip(again.network.parameters(), model._network.parameters(), strict=True)]
     assert all(kept)
+
+
+@pytest.mark.parametrize(("prompts", "name"), [("noisy", "prism"), ("perfect", "prism-oracle-crop")])
+def test_eleven_turns_on_volumes(tools: dict[str, Any], volumes: Path, tmp_path: Path, prompts: str, name: str) -> None:
+    """`imedbench eval --model prism --prompts noisy --protocol prism-11`, with weights of a moment's training."""
+    weights = train(Plan(SUBJECT, tools["course"](), (volumes,), tmp_path / "run", None), Hardware("cpu"))
+    settings = RunSettings(name, "prism-11", prompts, checkpoint=str(weights), subset=Subset("test", "volumes"))
+    summary = evaluate(volumes, tmp_path / "results", settings, workers=Workers(0, device="cpu"))
+    table = summary.results.scores.to_pylist()
+    turns = {row["turn"] for row in table if row["metric"] == "dice"}
+    assert max(turns) - min(turns) == 10
+    assert summary.failed == 0
+
+
+def test_a_target_without_voxels_is_not_learned(tools: dict[str, Any], volumes: Path, tmp_path: Path) -> None:
+    record = tools["volume"](0, "ct")
+    empty = np.zeros_like(record.case.masks[0])
+    masks = Masks.from_dense([record.case.masks[0], empty], [MaskInfo("liver"), MaskInfo("spleen")])
+    path = tmp_path / "one.zarr"
+    create_store(path, StoreInfo("one", {"boxes": {}}, {}, {"imedbench": "0"}))
+    with PartWriter(path, 0) as writer:
+        writer.add(replace(record, case=replace(record.case, masks=masks)))
+    finish_store(path, [])
+    samples = PrismTrainee(tools["course"](), None, tmp_path).samples([Store.open(path)])
+    assert [goal[2] for goal in samples._goals] == ["liver"]
+
+
+def test_one_slice_is_learned_from(tools: dict[str, Any], tmp_path: Path) -> None:
+    record = tools["volume"](0, "ct")
+    case = record.case
+    flat = replace(case.image, voxels=case.image.voxels[5:6], spacing_mm=(5.0, 1.0, 1.0))
+    masks = Masks.from_dense([mask[5:6] for mask in case.masks][:1], [MaskInfo("liver")])
+    path = tmp_path / "one.zarr"
+    create_store(path, StoreInfo("one", {"boxes": {}}, {}, {"imedbench": "0"}))
+    with PartWriter(path, 0) as writer:
+        writer.add(replace(record, case=replace(case, image=flat, masks=masks)))
+    finish_store(path, [])
+    course = tools["course"](loop={"batch": 1})
+    assert train(Plan(SUBJECT, course, (path,), tmp_path / "run", None), Hardware("cpu")) is not None
+    assert [line["step"] for line in read_curve(tmp_path / "run")] == [2]
 
 
 def test_a_checkpoint_of_another_network(tools: dict[str, Any], tmp_path: Path) -> None:

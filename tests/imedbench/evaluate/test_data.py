@@ -1,10 +1,14 @@
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from imedbench.errors import BadStore, UnknownName
 from imedbench.evaluate.data import Subset, digest_of, is_store, subjects
-from imedbench.store import Store
+from imedbench.masks import MaskInfo, Masks
+from imedbench.store import PartWriter, Record, Store, StoreInfo, create_store, finish_store
+from imedbench.types import Case, Image
 
 
 def test_cases_of_the_right_kind_in_the_order_of_the_store(pictures: Store, volumes: Store) -> None:
@@ -34,6 +38,22 @@ def test_nothing_to_evaluate_on(pictures: Store, volumes: Store, split: Any, rem
         subjects(pictures, Subset(split=split), 3)
     with pytest.raises(BadStore, match="has no pictures with truth masks"):
         subjects(volumes, Subset(), 2)
+
+
+def test_an_empty_truth_is_not_asked_for(tmp_path: Path) -> None:
+    full, empty = np.zeros((2, 16, 20), np.bool_)
+    full[4:9, 5:12] = True
+    image = Image(full.astype(np.uint8), (1.0, 1.0), np.eye(4), "ct")
+    infos = [MaskInfo("spleen"), MaskInfo("liver")]
+    path = tmp_path / "store.zarr"
+    create_store(path, StoreInfo("store", {"discs": {}}, {}, {"imedbench": "0"}))
+    with PartWriter(path, 0) as writer:
+        for name, dense in (("both", [empty, full]), ("neither", [empty, empty])):
+            case = Case(name, image, Masks.from_dense(dense, infos), "test", "discs", name, name)
+            writer.add(Record(case))
+    finish_store(path, [])
+    (found,) = subjects(Store.open(path), Subset(), 2)
+    assert (found.case, found.masks) == ("both", (1,))
 
 
 def test_the_digest_tells_stores_apart(pictures: Store, volumes: Store) -> None:
