@@ -1,7 +1,4 @@
-"""Parts of a picture that are looked at by themselves: small objects are larger in them.
-
-As segment_anything's layers of crops, but the finest come first, and what they found need not be asked for again.
-"""
+"""Parts of a picture that are looked at by themselves, as segment_anything's crops: small objects are larger there."""
 
 import math
 from dataclasses import dataclass, replace
@@ -20,6 +17,8 @@ _NEAR = 2
 class Crop:
     """A rectangle of a picture."""
 
+    layer: int
+    """How often the picture is halved for it."""
     low: tuple[int, int]
     """First row and column."""
     high: tuple[int, int]
@@ -37,7 +36,7 @@ class Crop:
     def back(self, masks: Masks, grid: tuple[int, ...]) -> Masks:
         """Masks found in it that are not cut off by its border, on the whole picture's grid."""
         whole = masks.select(np.flatnonzero(~self._cuts(masks.boxes(), grid)))
-        if self.low == (0, 0) and self.high == grid:
+        if not self.layer:
             return whole
         infos = [
             info
@@ -56,17 +55,16 @@ class Crop:
 
 
 def crops(grid: tuple[int, ...], layers: int, overlap: float) -> list[Crop]:
-    """The crops of a picture of (height, width), the finest layer first, the whole picture last.
+    """The crops of a picture of (height, width): the whole picture, then its quarters, and so on.
 
-    Layer n has 2**n crops a side; neighbours share ``overlap`` x 2 / 2**n of the picture's shorter side, as in
-    segment_anything.
+    Layer n has 2**n crops a side; neighbours share ``overlap`` x 2 / 2**n of the picture's shorter side.
     """
     found = []
-    for layer in range(layers, -1, -1):
+    for layer in range(layers + 1):
         count = 2**layer
         shared = int(overlap * min(grid) * 2 / count) if layer else 0
         spans = [_spans(length, count, shared) for length in grid]
-        found += [Crop((y[0], x[0]), (y[1], x[1])) for y in spans[0] for x in spans[1]]
+        found += [Crop(layer, (y[0], x[0]), (y[1], x[1])) for y in spans[0] for x in spans[1]]
     return found
 
 

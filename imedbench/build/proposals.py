@@ -46,7 +46,6 @@ class ProposalSettings:
     source: Literal["grid", "regions"] = "grid"
     """Prompts: clicks on a grid, or boxes of image regions for models that answer boxes only."""
     points_per_side: int = 32
-    """Of the whole picture; with crops, the finest of them are asked at points as close as that together."""
     crop_layers: int = 0
     """How often the picture is halved: with 1 each of its quarters is looked at by itself too, asked at half as many
     points a side. What their inner borders cut off is left to the whole picture."""
@@ -100,14 +99,10 @@ def propose(model: Model, image: Image, settings: ProposalSettings) -> Masks:
         TypeError: the model's sessions cannot propose.
     """
     found = [Masks.empty(image.grid)]
-    covered = np.zeros(image.grid, np.bool_)
-    each = replace(settings, points_per_side=math.ceil(settings.points_per_side / 2**settings.crop_layers))
     for crop in crops(image.grid, settings.crop_layers, settings.crop_overlap):
-        seen = _Seen.start(model, crop.of(image), each, image.grid)
-        masks = crop.back(seen.everything(covered[crop.slices]), image.grid)
-        if settings.is_adaptive:
-            _cover(covered, masks)
-        found.append(masks)
+        points = math.ceil(settings.points_per_side / 2**crop.layer)
+        seen = _Seen.start(model, crop.of(image), replace(settings, points_per_side=points), image.grid)
+        found.append(crop.back(seen.everything(), image.grid))
     return without_duplicates(_visible(image, Masks.concatenate(found), settings.least_contrast), settings)
 
 
@@ -134,9 +129,9 @@ class _Seen:
             raise TypeError(message)
         return cls(session, image, settings, math.prod(grid))
 
-    def everything(self, covered: NDArray[np.bool_]) -> Masks:
-        """All masks that stay, asked for wherever neither ``covered`` (h, w) nor what was found before lies."""
-        parts, covered = [Masks.empty(self.image.grid)], covered.copy()
+    def everything(self) -> Masks:
+        """All masks that stay."""
+        parts, covered = [Masks.empty(self.image.grid)], np.zeros(self.image.grid, np.bool_)
         for batch in _batches(prompts_for(self.image, self.settings), self.settings):
             asked = [prompt for prompt in batch if not covered[_pixel(prompt)]]
             if not asked:
