@@ -5,7 +5,8 @@
     python -m baselines.imis_lite.calibration model.safetensors btcv.zarr calibrated.safetensors
 
 generates masks on training pictures of a store whose interactive masks tell nearly all that there is, compares each
-with the most alike of all masks known there, and writes the weights again with the `Scale` that fits.
+with the most alike of all masks known there, and writes the weights again, in half precision and with the `Scale` that
+fits.
 """
 
 import sys
@@ -35,11 +36,12 @@ _BINS = np.linspace(0, 1, 11)
 def main() -> None:
     """Weights, store and the file to write, from the command line; prints what scores were worth before and after."""
     weights, store, out = (Path(each) for each in sys.argv[1:])
+    short = {name: value.half() for name, value in load_file(weights).items()}
     # The bare weights: what an earlier calibration said does not matter.
-    save_file(load_file(weights), out)
+    save_file(short, out)
     scores, found = outcomes(load(CARD, out, "cpu"), Store.open(store))
     scale = Scale.fit(scores, found)
-    save_file(load_file(weights), out, {**read_facts(weights), **scale.facts()})
+    save_file(short, out, {**read_facts(weights), **scale.facts()})
     sys.stdout.write(table(scores, found))
 
 

@@ -79,8 +79,12 @@ class ProposalSettings:
         return self.adaptive and self.source == "grid"
 
 
-def settings_for(model: str, checkpoint: str = "", least_score: float | None = None) -> ProposalSettings:
-    """Settings that suit a model of the catalogue, as its card says; one that takes no clicks is asked about regions.
+def settings_for(
+    model: str, checkpoint: str = "", least_score: float | None = None, crop_layers: int | None = None
+) -> ProposalSettings:
+    """Settings that suit a model of the catalogue, as its card says where nothing is said here.
+
+    One that takes no clicks is asked about regions.
 
     Raises:
         UnknownName: no model has this name.
@@ -89,6 +93,8 @@ def settings_for(model: str, checkpoint: str = "", least_score: float | None = N
     judged = asdict(card.judgement)
     if least_score is not None:
         judged["least_score"] = least_score
+    if crop_layers is not None:
+        judged["crop_layers"] = crop_layers
     return ProposalSettings(model, checkpoint, source="grid" if "click" in card.prompts else "regions", **judged)
 
 

@@ -40,6 +40,10 @@ def build(
     least_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least predicted IoU of a generated mask.")
     ] = None,
+    crop_layers: Annotated[
+        int | None,
+        typer.Option(min=0, max=3, help="How often pictures are halved to look closer for masks: finds more, slower."),
+    ] = None,
     workers: WorkerCount = ALL_CORES,
     scheduler: Scheduler = "",
     device: Device = "auto",
@@ -62,7 +66,7 @@ def build(
         raise typer.BadParameter(message)
     settings = BuildSettings(
         name=out.stem,
-        proposals=_proposals(interactive, model, checkpoint, least_score),
+        proposals=_proposals(interactive, model, checkpoint, least_score=least_score, crop_layers=crop_layers),
         published=interactive in (Interactive.AUTO, Interactive.PUBLISHED),
     )
     if dry_run:
@@ -79,13 +83,18 @@ def build(
 
 
 def _proposals(
-    interactive: Interactive, model: str, checkpoint: Path | None, least_score: float | None
+    interactive: Interactive,
+    model: str,
+    checkpoint: Path | None,
+    *,
+    least_score: float | None,
+    crop_layers: int | None,
 ) -> "ProposalSettings | None":
     from imedbench.build.proposals import settings_for
 
     if interactive in (Interactive.PUBLISHED, Interactive.NONE):
         return None
-    return settings_for(model, checkpoint=str(checkpoint or ""), least_score=least_score)
+    return settings_for(model, str(checkpoint or ""), least_score, crop_layers)
 
 
 def _sources(folders: list[Path], recipes: list[str]) -> "list[Source]":

@@ -28,6 +28,6 @@ def run_demo(
         out / "raw", small=small, progress=lambda _, done, total: progress(Progress("raw", done, total, 0))
     )
     sources = [Source(folder, recipe) for folder, recipe in laid_out]
-    proposals = replace(settings_for(DEFAULT_MODEL), points_per_side=POINTS)
+    proposals = replace(settings_for(DEFAULT_MODEL, crop_layers=0), points_per_side=POINTS)
     settings = BuildSettings(name="demo", proposals=proposals)
     return build_store(sources, out / "store", settings, workers=workers, progress=progress)

@@ -240,6 +240,8 @@ def test_settings_follow_what_the_model_answers() -> None:
     mine = settings_for("sam-vit-h", "mine.pth", 0.6)
     assert (mine.model, mine.checkpoint, mine.least_score) == ("sam-vit-h", "mine.pth", 0.6)
     assert settings_for("lite-medsam", least_score=0.0).least_score == 0.0
+    assert settings_for("sam-vit-b").crop_layers == 0
+    assert settings_for("sam-vit-b", crop_layers=2).crop_layers == 2
     with pytest.raises(UnknownName):
         settings_for("sam")
 
