@@ -4,17 +4,27 @@ import pytest
 from pydantic import ValidationError
 
 from baselines.imis_lite.course import Data, LiteCourse, Session
-from baselines.training.course import as_toml, parse_course, read_course
+from baselines.training.course import as_toml, list_courses, parse_course, read_course
 
 
-@pytest.mark.parametrize("name", ["shipped", "shipped-2"])
-def test_the_shipped_courses(name: str) -> None:
-    course = read_course(LiteCourse, "baselines.imis_lite", name)
+PACKAGE = "baselines.imis_lite"
+
+
+@pytest.mark.parametrize("name", list_courses(PACKAGE))
+def test_courses_that_come_with_it(name: str) -> None:
+    course = read_course(LiteCourse, PACKAGE, name)
     assert course.data.variants > 0
     assert all(count > 0 for count in course.data.pictures.values())
     assert course.session.box + course.session.both < 1
     assert all(share > 0 for share in course.session.rounds)
     assert parse_course(LiteCourse, as_toml(course), "again") == course
+
+
+def test_the_trials_differ_in_what_is_learned_from_alone() -> None:
+    dense, truth = (read_course(LiteCourse, PACKAGE, name).model_dump() for name in ("trial", "trial-truth"))
+    assert dense["data"].pop("interactive") is True
+    assert truth["data"].pop("interactive") is False
+    assert dense == truth
 
 
 @pytest.mark.parametrize(
