@@ -6,7 +6,6 @@ from pydantic import ValidationError
 from baselines.imis_lite.course import Data, LiteCourse, Session
 from baselines.training.course import as_toml, list_courses, parse_course, read_course
 
-
 PACKAGE = "baselines.imis_lite"
 
 
