@@ -30,6 +30,14 @@ def test_a_set_has_the_name_of_its_file_and_says_where_it_is_from(name: str) -> 
     assert found.source
 
 
+@pytest.mark.parametrize(("name", "by"), [("prism-eroded", 5), ("prism-dilated", -5)])
+def test_boxes_of_prisms_table_3(name: str, by: int) -> None:
+    truth = np.zeros((30, 40, 40), np.bool_)
+    truth[8:22, 10:30, 12:28] = True
+    (box,) = load_set(name).spoil(BoxUser())(truth, ~truth, np.random.default_rng(0))
+    assert box == Box((8 + by, 10 + by, 12 + by), (22 - by, 30 - by, 28 - by))
+
+
 def test_perfect_changes_nothing() -> None:
     user = ClickUser()
     assert load_set("perfect").spoil(user) == user
