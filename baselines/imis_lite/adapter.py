@@ -24,6 +24,8 @@ from imedbench.models.checkpoint import fill, read_checkpoint, read_facts
 from imedbench.models.checks import check_dimension, check_prompts
 from imedbench.types import Box, Click, Image, MaskPrompt, Prediction, Prompt
 
+_OFFSET = 1.0
+"""Logits to either side of a mask's border, as segment_anything has it."""
 # More leave the cache and take longer each.
 _PROMPTS_AT_ONCE = {"cpu": 8, "cuda": 256}
 
@@ -110,7 +112,9 @@ class LiteSession:
 
     @torch.inference_mode()
     def propose(self, prompts: Sequence[Click | Box], least_score: float) -> Candidates:
-        """All masks of each lone prompt whose predicted IoU is above ``least_score``.
+        """All masks of each lone prompt that are worth more than ``least_score``.
+
+        A mask's worth is its predicted IoU times its stability, on the scale that comes with the weights.
 
         A click is answered by four masks, the user's and what else it may mean; a box by one.
         """
@@ -122,11 +126,14 @@ class LiteSession:
             for start in range(0, len(members), self._at_once):
                 batch = members[start : start + self._at_once]
                 sketch = self._network.sketch(self._maps, self._given([self._ask([prompts[i]], None) for i in batch]))
-                worth = self._scale.of(sketch.scores)
-                passed = (worth > least_score) & (self._ranks < outputs)
-                logits.append(self._network.finish(self._maps, sketch, passed))
-                scores.append(worth[passed])
-                owners.append(torch.tensor(batch, device=self._device)[:, None].expand_as(passed)[passed])
+                # No mask is worth more than it would be if it were stable.
+                passed = (self._scale.of(sketch.scores) > least_score) & (self._ranks < outputs)
+                finished = self._network.finish(self._maps, sketch, passed)
+                worth = self._scale.of(sketch.scores[passed] * _stability(finished))
+                kept = worth > least_score
+                logits.append(finished[kept])
+                scores.append(worth[kept])
+                owners.append(torch.tensor(batch, device=self._device)[:, None].expand_as(passed)[passed][kept])
         return Candidates(torch.cat(logits), torch.cat(scores), torch.cat(owners))
 
     @torch.inference_mode()
@@ -166,6 +173,12 @@ class LiteSession:
         if first.mask is not None:
             masks = torch.stack([each.mask for each in asked if each.mask is not None])
         return Prompts.of(clicks, boxes, masks)
+
+
+def _stability(logits: Tensor) -> Tensor:
+    """(k,): the area of masks (k, h, w) cut well above their border as a share of that cut well below."""
+    narrow, wide = (logits > level for level in (_OFFSET, -_OFFSET))
+    return narrow.flatten(1).sum(1) / wide.flatten(1).sum(1).clamp(min=1)
 
 
 def _on_the_square(corners: Tensor, factor: float) -> Tensor:

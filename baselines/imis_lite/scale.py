@@ -25,7 +25,14 @@ class Scale:
 
     @classmethod
     def fit(cls, scores: NDArray[np.floating], found: NDArray[np.floating]) -> Self:
-        """The isotonic regression of the IoU that was found on predicted scores, both (n,)."""
+        """The isotonic regression of the IoU that was found on predicted scores, both (n,).
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not len(scores):
+            message = "no masks were found to measure scores by"
+            raise ValueError(message)
         from scipy.optimize import isotonic_regression
 
         order = np.argsort(scores, kind="stable")

@@ -157,10 +157,12 @@ def test_an_answer_given_as_a_mask_is_nearly_its_memory(session: LiteSession) ->
     assert off < 0.5 * far
 
 
-def test_proposals(session: LiteSession) -> None:
-    """Four masks for a click and one for a box, those above the score; numbers say whose."""
+def test_proposals(session: LiteSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four masks for a click and one for a box, those worth more than the score; numbers say whose."""
+    # Weights of no training are sure of nothing.
+    monkeypatch.setattr(adapter, "_OFFSET", 0.02)
     prompts: list[Click | Box] = [CLICK, BOX, *(Click((8.0 * place, 60.0)) for place in range(1, 11)), BOX]
-    every = session.propose(prompts, 0.0)
+    every = session.propose(prompts, -1.0)
     assert every.logits.shape == (11 * MASKS + 2, DRAWN, DRAWN)
     assert every.prompt.bincount().tolist() == [4, 1, *[4] * 10, 1]
     for number, prompt in ((0, CLICK), (1, BOX)):
@@ -168,6 +170,9 @@ def test_proposals(session: LiteSession) -> None:
         first = every.logits[every.prompt == number][0]
         torch.testing.assert_close(first, single.memory, atol=1e-3, rtol=0)
         np.testing.assert_allclose(session.enlarge(first[None])[0], single.logits, atol=1e-3)
+        firm = int((first > 0.02).sum()) / max(1, int((first > -0.02).sum()))
+        worth = float(every.scores[every.prompt == number][0])
+        assert worth == pytest.approx(single.score * firm, abs=1e-4)
     least = float(every.scores.median())
     some = session.propose(prompts, least)
     kept = every.scores > least
@@ -175,7 +180,7 @@ def test_proposals(session: LiteSession) -> None:
     torch.testing.assert_close(some.scores, every.scores[kept])
     assert torch.equal(some.prompt, every.prompt[kept])
     torch.testing.assert_close(some.logits, every.logits[kept], atol=1e-3, rtol=0)
-    for none in (session.propose([], 0.0), session.propose(prompts, 1.0)):
+    for none in (session.propose([], -1.0), session.propose(prompts, 1.0)):
         assert [len(each) for each in (none.logits, none.scores, none.prompt)] == [0, 0, 0]
         assert session.enlarge(none.logits).shape == (0, *SIZE)
 

@@ -57,6 +57,7 @@ def test_weights_are_written_with_what_their_scores_are_worth(
     few = replace(settings_for(CARD.name), points_per_side=4, adaptive=False)
     monkeypatch.setattr(calibration, "settings_for", lambda name: few)
     monkeypatch.setattr(adapter, "lite_medsam", lambda: lite)
+    monkeypatch.setattr(adapter, "_OFFSET", 0.02)
     monkeypatch.setattr("sys.argv", ["calibration", str(weights), str(pictures), str(out)])
     calibration.main()
     before, after = load_file(weights), load_file(out)
@@ -71,5 +72,5 @@ def test_weights_are_written_with_what_their_scores_are_worth(
     plain = adapter.LiteModel(CARD, lite.image_encoder, network)
     store = Store.open(pictures)
     image = store[next(iter(store))].image
-    told, said = (each.start(image).propose([Click((20.0, 20.0))], 0.0) for each in (model, plain))
+    told, said = (each.start(image).propose([Click((20.0, 20.0))], -1.0) for each in (model, plain))
     torch.testing.assert_close(told.scores, scale.of(said.scores), atol=2e-3, rtol=0)

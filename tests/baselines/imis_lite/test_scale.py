@@ -34,6 +34,11 @@ def test_what_was_too_sure_is_worth_less(seed: int) -> None:
     assert np.all(np.diff(scale.worth) > 0)
 
 
+def test_nothing_to_measure_by() -> None:
+    with pytest.raises(ValueError, match="no masks"):
+        Scale.fit(np.zeros(0), np.zeros(0))
+
+
 def test_what_is_worth_the_same_keeps_its_order() -> None:
     scale = Scale.fit(np.array([0.2, 0.4, 0.6, 0.8]), np.array([0.9, 0.1, 0.5, 0.5]))
     found = scale.of(torch.tensor([0.2, 0.4, 0.6, 0.8]))
