@@ -10,10 +10,10 @@ CARD = Card(
     dimensions=(2,),
     licence="Apache-2.0",
     source="trained by this project: baselines/imis_lite/MODEL.md",
-    judgement=Judgement(least_score=0.4, least_stability=0.0, adaptive=True),
+    judgement=Judgement(least_score=0.15, least_stability=0.0, crop_layers=1, adaptive=True, covering_score=0.45),
     weights=Weights(
-        sha256="506fe2aa3135100d11153efdc41a8c3c5fda775efef03a63ad4e624f105f85ec",
-        size=11961210,
+        sha256="8e9dadff1614dc4a9cf6525ac4a6bdd3f40eddb7a520765bc2b32b2ad31b14a3",
+        size=11961522,
         package="baselines/imis_lite/imis-lite.safetensors",
     ),
 )

@@ -26,7 +26,7 @@ from imedbench.models.base import Model
 from imedbench.models.checkpoint import read_facts
 from imedbench.store import Store
 
-EVERY = 3
+EVERY = 6
 """One training picture in so many: neighbours are alike."""
 LEAST = 0.1
 """Masks of lower scores are not looked at."""

@@ -53,7 +53,9 @@ class ProposalSettings:
     """Of the quarters, as a share of the picture's shorter side; finer layers' is half of it, and so on."""
     adaptive: bool = False
     """Whether the grid is gone through from coarse to fine, and points that are covered are not asked. Each point that
-    is asked covers the smallest of its masks that stay."""
+    is asked covers the smallest of its masks that stay and are sure enough."""
+    covering_score: float = 0.0
+    """Predicted IoU from which on a mask covers points."""
     regions: RegionSettings = field(default_factory=RegionSettings)
     least_score: float = 0.85
     """Predicted IoU."""
@@ -145,7 +147,8 @@ class _Seen:
             candidates = self.session.propose(asked, self.settings.least_score)
             found = Masks.concatenate([parts[0], *self._judge(candidates, asked)])
             if self.settings.is_adaptive:
-                _cover(covered, found)
+                sure = [i for i, info in enumerate(found.infos) if info.score >= self.settings.covering_score]
+                _cover(covered, found.select(sure))
             parts.append(found)
         return Masks.concatenate(parts)
 

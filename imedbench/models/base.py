@@ -46,6 +46,8 @@ class Judgement:
     """Standard deviation of the grey levels (0 to 255) in and just around the mask's box; air has less."""
     crop_layers: int = 0
     """How often the picture is halved, and its parts looked at by themselves."""
+    covering_score: float = 0.0
+    """Predicted IoU from which on a mask covers points."""
     adaptive: bool = False
     """Whether points that are covered already are not asked."""
 

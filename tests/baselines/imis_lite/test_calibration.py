@@ -21,6 +21,7 @@ from imedbench.types import Click, Image
 def test_masks_are_compared_with_all_that_is_known(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One mask that is known with 0.9, half of it with 0.5, and one where nothing is with 0.3; in training pictures."""
     store = Store.open(pictures)
+    monkeypatch.setattr(calibration, "EVERY", 3)
     asked = []
 
     def propose(model: Model, image: Image, settings: ProposalSettings) -> Masks:
@@ -35,7 +36,6 @@ def test_masks_are_compared_with_all_that_is_known(pictures: Path, monkeypatch: 
 
     monkeypatch.setattr(calibration, "propose", propose)
     scores, found = calibration.outcomes(None, store)  # type: ignore[arg-type]
-    # The first and the fourth of five.
     assert asked == ["train"] * 2
     np.testing.assert_allclose(scores, [0.9, 0.5, 0.3] * 2)
     np.testing.assert_allclose(found[0::3], 1)

@@ -112,6 +112,16 @@ def test_an_adaptive_grid_asks_what_is_not_covered(image: Image) -> None:
     assert np.array_equal(np.any(list(found), 0), np.any(list(everything), 0))
 
 
+def test_masks_that_are_not_sure_cover_nothing(image: Image) -> None:
+    """Discs to the right of the middle score above 0.95; only they spare the points that they lie on."""
+    settings = replace(SETTINGS, points_per_side=16, adaptive=True)
+    all_cover, some_cover, none_cover = (Drawn(radius=30) for _ in range(3))
+    propose(all_cover, image, settings)
+    propose(some_cover, image, replace(settings, covering_score=0.95))
+    propose(none_cover, image, replace(settings, covering_score=2.0))
+    assert sum(all_cover.asked) < sum(some_cover.asked) < sum(none_cover.asked) == 256
+
+
 @pytest.mark.parametrize("side", [1, 4, 16, 33])
 def test_an_adaptive_grid_asks_every_point_once_where_nothing_is_found(image: Image, side: int) -> None:
     model = Drawn()
