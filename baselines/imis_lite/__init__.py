@@ -10,10 +10,10 @@ CARD = Card(
     dimensions=(2,),
     licence="Apache-2.0",
     source="trained by this project: baselines/imis_lite/MODEL.md",
-    judgement=Judgement(least_score=0.15, least_stability=0.0, crop_layers=1, adaptive=True, covering_score=0.45),
+    judgement=Judgement(least_score=0.2, least_stability=0.0, crop_layers=1, adaptive=True, covering_score=0.29),
     weights=Weights(
-        sha256="8e9dadff1614dc4a9cf6525ac4a6bdd3f40eddb7a520765bc2b32b2ad31b14a3",
-        size=11961522,
+        sha256="f388e548163fe7a5ae9af0c2201f73a7b515d39474eb332898142a668237bb63",
+        size=11961514,
         package="baselines/imis_lite/imis-lite.safetensors",
     ),
 )

@@ -25,7 +25,7 @@ class Scale:
 
     @classmethod
     def fit(cls, scores: NDArray[np.floating], found: NDArray[np.floating]) -> Self:
-        """The isotonic regression of the IoU that was found on predicted scores, both (n,).
+        """The isotonic regression of the IoU that was found on predicted scores, both (n,), and from 0 to the least.
 
         Raises:
             ValueError: there are none.
@@ -37,7 +37,7 @@ class Scale:
 
         order = np.argsort(scores, kind="stable")
         steps = np.linspace(0, 1, _STEPS + 1)
-        rising = np.interp(steps, scores[order], isotonic_regression(found[order]).x)
+        rising = np.interp(steps, [0.0, *scores[order]], [0.0, *isotonic_regression(found[order]).x])
         worth = (1 - _SLOPE) * rising + _SLOPE * steps
         return cls(tuple(np.round(worth.clip(0, 1), 4).tolist()))
 

@@ -34,6 +34,12 @@ def test_what_was_too_sure_is_worth_less(seed: int) -> None:
     assert np.all(np.diff(scale.worth) > 0)
 
 
+def test_what_is_below_all_that_was_measured_is_worth_less() -> None:
+    scale = Scale.fit(np.array([0.2, 0.3, 0.9]), np.array([0.4, 0.4, 0.8]))
+    found = scale.of(torch.tensor([0.0, 0.1, 0.2]))
+    torch.testing.assert_close(found, torch.tensor([0.0, 0.2, 0.4]), atol=0.01, rtol=0)
+
+
 def test_nothing_to_measure_by() -> None:
     with pytest.raises(ValueError, match="no masks"):
         Scale.fit(np.zeros(0), np.zeros(0))
