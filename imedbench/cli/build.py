@@ -26,6 +26,13 @@ class Interactive(StrEnum):
     NONE = "none"
 
 
+LeastScore = Annotated[float | None, typer.Option(min=0, max=1, help="Least predicted IoU of a generated mask.")]
+CropLayers = Annotated[
+    int | None,
+    typer.Option(min=0, max=3, help="How often pictures are halved to look closer for masks: finds more, slower."),
+]
+
+
 def build(
     source: Annotated[list[Path], typer.Option(help="Folder of raw studies; repeat for several.")],
     out: Annotated[Path, typer.Option(help="Where the store is, or will be.")],
@@ -37,13 +44,8 @@ def build(
     ] = Interactive.AUTO,
     model: Annotated[str, typer.Option(help="Model that generates interactive masks.")] = DEFAULT_MODEL,
     checkpoint: Checkpoint = None,
-    least_score: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Least predicted IoU of a generated mask.")
-    ] = None,
-    crop_layers: Annotated[
-        int | None,
-        typer.Option(min=0, max=3, help="How often pictures are halved to look closer for masks: finds more, slower."),
-    ] = None,
+    least_score: LeastScore = None,
+    crop_layers: CropLayers = None,
     workers: WorkerCount = ALL_CORES,
     scheduler: Scheduler = "",
     device: Device = "auto",
