@@ -8,8 +8,8 @@ from baselines.prism.course import Objective
 from baselines.prism.network import Answer
 
 _SMOOTH = 1e-5
-_POOL = (5, 5, 1)
-"""Boundaries are those within planes of the last axis."""
+_POOLS = (5, 1, 1), (1, 5, 1)
+"""Boundaries are those within planes of the last axis; a mean over rows of means over columns is that over both."""
 
 
 def dice_loss(likely: Tensor, truth: Tensor) -> Tensor:
@@ -27,8 +27,10 @@ def soft_dice(likely: Tensor, truth: Tensor) -> Tensor:
 
 def boundary(values: Tensor) -> Tensor:
     """(b, 1, h, w, d): how far each voxel is from the mean of its five by five neighbours in the plane."""
-    margin = tuple(side // 2 for side in _POOL)
-    return (values - functional.avg_pool3d(values, _POOL, 1, margin)).abs()
+    means = values
+    for pool in _POOLS:
+        means = functional.avg_pool3d(means, pool, 1, [side // 2 for side in pool])
+    return (values - means).abs()
 
 
 class Losses:
