@@ -1,0 +1,152 @@
+"""What lies where in a body: under the skin, in its walls and limbs, or in the trunk's cavities."""
+
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_fill_holes, generate_binary_structure
+from skimage.segmentation import watershed
+
+from imedbench.curate.body import find_body
+from imedbench.curate.classes import Classes
+from imedbench.curate.grid import Distances, Grid
+from imedbench.curate.settings import TissueSettings
+from imedbench.types import Array, Mask
+
+AIR, UNDER_SKIN, WALL, CAVITY, BONE = range(5)
+"""Zones: outside the body; between skin and muscles; muscles and what lies between them; what muscles and bones enclose;
+bones with their marrow."""
+_STEPS = 100
+"""Of the heights that fat and lean tissue rise to."""
+_HOLE_MM2 = 3000.0
+"""Holes in a slice of dense bone that are larger hold more than marrow."""
+_DISC_MM = 6.0
+"""Half of what lies between two vertebrae at most: discs, and vertebrae that were labelled in part."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Zones:
+    """Of each block of a grid."""
+
+    grid: Grid
+    body: Mask
+    zones: NDArray[np.uint8]
+
+
+def find_zones(voxels: Array, labels: Array, classes: Classes, grid: Grid, settings: TissueSettings) -> Zones:
+    """The zones of a CT (z, y, x) in Hounsfield units with labels of the same shape."""
+    hu, told = grid.means(voxels), grid.middles(labels)
+    body = find_body(hu, grid, settings)
+    spine = grid.closed(classes.like("vertebrae_*")[told], _DISC_MM)
+    bone = ((_bones(hu, grid, settings) | spine) & (told == 0) | classes.of("bone")[told]) & body
+    scene = _Scene(hu, told, body, bone, classes=classes, grid=grid, settings=settings)
+    sides = scene.sides()
+    muscle = scene.muscle(sides)
+    return Zones(grid, body, scene.zones(sides, muscle))
+
+
+def _bones(hu: Distances, grid: Grid, settings: TissueSettings) -> Mask:
+    """What is dense, with what it encloses in a slice."""
+    dense = grid.closed(hu > settings.bone_hu, settings.skin_mm)
+    largest = _HOLE_MM2 / (grid.spacing_mm[1] * grid.spacing_mm[2])
+    found = []
+    for plane in dense:
+        holes = cc3d.connected_components(binary_fill_holes(plane) & ~plane, connectivity=4)
+        sizes = np.bincount(holes.ravel())
+        small = sizes <= largest
+        small[0] = False
+        found.append(plane | small[holes])
+    return np.stack(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=False)
+class _Scene:
+    """What zones are found from."""
+
+    hu: Distances
+    told: NDArray[np.integer]
+    body: Mask
+    bone: Mask
+    classes: Classes
+    grid: Grid
+    settings: TissueSettings
+
+    @property
+    def fat(self) -> Mask:
+        low, high = self.settings.fat_hu
+        return self.body & (self.told == 0) & ~self.bone & (self.hu >= low) & (self.hu <= high)
+
+    @property
+    def lean(self) -> Mask:
+        low, high = self.settings.muscle_hu
+        return self.body & (self.told == 0) & ~self.bone & (self.hu >= low) & (self.hu <= high)
+
+    @property
+    def named(self) -> Mask:
+        """Muscles that have a label."""
+        found: Mask = self.classes.of("muscle")[self.told]
+        return found
+
+    def sides(self) -> NDArray[np.int32]:
+        """1 on the skin's side of the body wall, 2 on the inner organs' side, 0 outside the body.
+
+        Both sides grow through fat, from the skin and from what has a label inside the trunk; they meet where fat is
+        narrow, or within muscle. That also closes gaps of the wall: between muscles, at the linea alba, in the groin.
+        """
+        under = self.grid.depth(self.body) <= 2 * self.settings.skin_mm
+        inner = self.classes.of("inside")[self.told]
+        markers = np.zeros(self.hu.shape, np.int32)
+        markers[under & self.fat] = 1
+        markers[inner & self.body] = 2
+        if not inner.any():
+            return np.where(self.body, 1, 0).astype(np.int32)
+        found: NDArray[np.int32] = watershed(self._heights(), markers, mask=self.body)
+        return found
+
+    def _heights(self) -> NDArray[np.uint8]:
+        """Wide fat lies low, narrow fat higher, lean tissue above it, walls that have a label highest."""
+        low, high = -110.0, 30.0
+        lean = ((self.hu - low) / (high - low)).clip(0, 1)
+        room = self.grid.depth(self.hu < self.settings.fat_hu[1])
+        narrow = 1 - (room / self.settings.neck_mm).clip(0, 1)
+        heights = np.maximum(lean, narrow / 2)
+        heights[self.bone | self.named] = 1.2
+        return (heights * _STEPS).astype(np.uint8)
+
+    def muscle(self, sides: NDArray[np.int32]) -> Mask:
+        """Lean tissue of the wall and the limbs, with the muscles that have a label."""
+        skin = self.grid.depth(self.body) <= self.settings.skin_mm
+        lean = self.lean & ~skin
+        outer = self._without_islands(lean & (sides == 1))
+        anchors = outer | self.named | self.bone
+        steps = max(1, round(self.settings.wall_mm / max(self.grid.spacing_mm)))
+        reached = binary_dilation(
+            anchors, generate_binary_structure(3, 1), iterations=steps, mask=anchors | lean & (sides == 2)
+        )
+        found: Mask = (reached & lean & (sides == 2)) | outer | self.named
+        return found
+
+    def _without_islands(self, lean: Mask) -> Mask:
+        """Without what is small, or neither touches bones nor muscles that have a label nor is large."""
+        parts = cc3d.connected_components(lean, connectivity=6)
+        sizes = np.bincount(parts.ravel()) * self.grid.voxel_ml
+        held = np.zeros(len(sizes), np.bool_)
+        held[np.unique(parts[self.grid.grown(self.bone | self.named, 2 * max(self.grid.spacing_mm))])] = True
+        kept = (sizes >= self.settings.island_ml) & held
+        kept[0] = False
+        found: Mask = kept[parts]
+        return found
+
+    def zones(self, sides: NDArray[np.int32], muscle: Mask) -> NDArray[np.uint8]:
+        """All together; the wall goes on in gaps between muscles and bones, and in fat that they shut in."""
+        found = np.where(sides == 2, CAVITY, UNDER_SKIN).astype(np.uint8)
+        wall = self.grid.closed(muscle | self.bone, self.settings.between_mm) & (sides == 1)
+        free = cc3d.connected_components(self.body & (sides == 1) & ~wall, connectivity=6)
+        skin = self.body & (self.grid.depth(self.body) <= self.settings.skin_mm)
+        open_to_skin = np.zeros(int(free.max()) + 1, np.bool_)
+        open_to_skin[np.unique(free[skin])] = True
+        found[muscle | wall | (free > 0) & ~open_to_skin[free]] = WALL
+        found[self.bone] = BONE
+        found[~self.body] = AIR
+        return found
