@@ -38,9 +38,9 @@ def label_tissues(
     found = labels.copy()
     for z, plane in enumerate(_planes(voxels, spacing_mm, settings)):
         free = labels[z] == 0
-        zone = grid.slice(zones.zones, z)
+        zone, muscular = grid.slice(zones.fatty, z), grid.slice(zones.muscular, z)
         fat, lean = _tissues(plane, zone, spacing_mm, settings)
-        found[z][free & lean & (zone == WALL)] = classes.number(MUSCLE)
+        found[z][free & lean & muscular] = classes.number(MUSCLE)
         found[z][free & fat & (zone == UNDER_SKIN)] = classes.number(SUBCUTANEOUS)
         found[z][free & fat & (zone == CAVITY)] = classes.number(VISCERAL)
         if settings.between != "none":

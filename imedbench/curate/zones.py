@@ -32,6 +32,10 @@ class Zones:
     grid: Grid
     body: Mask
     zones: NDArray[np.uint8]
+    muscular: Mask
+    """Where lean tissue is muscle: the wall, and the blocks beside it that it shares with its neighbours."""
+    fatty: NDArray[np.uint8]
+    """What fat is part of: the zones, but the wall's own blocks at its sides count as what is beside them."""
 
 
 def find_zones(voxels: Array, labels: Array, classes: Classes, grid: Grid, settings: TissueSettings) -> Zones:
@@ -42,8 +46,14 @@ def find_zones(voxels: Array, labels: Array, classes: Classes, grid: Grid, setti
     bone = ((_bones(hu, grid, settings) | spine) & (told == 0) | classes.of("bone")[told]) & body
     scene = _Scene(hu, told, body, bone, classes=classes, grid=grid, settings=settings)
     sides = scene.sides()
-    muscle = scene.muscle(sides)
-    return Zones(grid, body, scene.zones(sides, muscle))
+    zones = scene.zones(sides, scene.muscle(sides))
+    wall, faces = zones == WALL, generate_binary_structure(3, 1)
+    deep = grid.depth(body) > settings.skin_mm
+    muscular = binary_dilation(wall, faces) & deep & (zones != BONE) & body
+    fatty = zones.copy()
+    for side in (CAVITY, UNDER_SKIN):
+        fatty[binary_dilation(zones == side, faces) & wall] = side
+    return Zones(grid, body, zones, muscular, fatty)
 
 
 def _bones(hu: Distances, grid: Grid, settings: TissueSettings) -> Mask:

@@ -123,7 +123,9 @@ def _tissues(
 ) -> dict[str, NDArray[np.bool_]]:
     """By what was painted, before any scanner: intensities there are exact."""
     free = (labels == 0) & (canvas.labels == 0)
-    fat, lean = np.abs(canvas.hu - FAT_HU) < 40, np.abs(canvas.hu - MUSCLE_HU) < 45
+    # A voxel that two tissues share is of the one that has more of it.
+    half = (FAT_HU + MUSCLE_HU) / 2
+    fat, lean = (canvas.hu > 2 * FAT_HU - half) & (canvas.hu < half), (canvas.hu >= half) & (canvas.hu < 150)
     within = torso.trunk < 0
     named = classes("v2").of("muscle")[labels]
     return {
