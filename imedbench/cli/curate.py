@@ -29,16 +29,20 @@ def group() -> None:
 def totalseg(
     source: Annotated[Path, typer.Option(help="TotalSegmentator's folder: one a subject, with ct.nii.gz and masks.")],
     out: Annotated[Path, typer.Option(help="Where the curated data are, or will be.")],
-    version: Annotated[SourceVersion, typer.Option(help="Of the source: 104 classes (v1) or 117 (v2).")] = SourceVersion.V2,
+    version: Annotated[
+        SourceVersion, typer.Option(help="Of the source: 104 classes (v1) or 117 (v2).")
+    ] = SourceVersion.V2,
     per_class: Annotated[bool, typer.Option("--per-class", help="Write one file a class too.")] = False,
-    rai: Annotated[bool, typer.Option("--rai", help="Files run from right, front and below, as TotalSeg++ does.")] = False,
+    rai: Annotated[
+        bool, typer.Option("--rai", help="Files run from right, front and below, as TotalSeg++ does.")
+    ] = False,
     workers: WorkerCount = ALL_CORES,
     scheduler: Scheduler = "",
 ) -> None:
     """Labels muscle, visceral and subcutaneous fat in TotalSegmentator's CTs: TotalSeg++.
 
-    Labels that are there stay. Interrupted runs go on where they stopped: repeat the command. Exit code 3 means that some
-    subjects could not be used; they are listed here and in subjects.jsonl. Repair their files and repeat the command.
+    Labels that are there stay. Interrupted runs go on where they stopped: repeat the command. Exit code 3 means that
+    some subjects could not be used; they are listed here and in subjects.jsonl. Repair their files and repeat it.
     """
     from imedbench.cli.screen import curating, print_curated, resumable
     from imedbench.curate.totalseg import CurateSettings, curate

@@ -193,7 +193,9 @@ def print_curated(summary: "CurateSummary") -> None:
     used = [row for row in summary.rows if "error" not in row]
     if used:
         before, after = (sum(row[f"labelled_{when}"] for row in used) / len(used) for when in ("before", "after"))
-        console.print(f"{counted(len(used), 'subject')}; of a body's voxels {before:.1%} were labelled, now {after:.1%}")
+        console.print(
+            f"{counted(len(used), 'subject')}; of a body's voxels {before:.1%} were labelled, now {after:.1%}"
+        )
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.out))}[/]", soft_wrap=True)
 
 

@@ -15,16 +15,16 @@ _SHARE = 0.02
 def find_body(hu: Distances, grid: Grid, settings: TissueSettings) -> Mask:
     """Where the patient is, gas inside included; nothing where there is none.
 
-    What is thinner than a body part is left out: sheets, tubes, the top of a table. So is what lies on it or under it and is
-    not thick enough to be an arm or a leg.
+    What is thinner than a body part is left out: sheets, tubes, the top of a table. So is what is thick, but much
+    smaller than a limb.
     """
     solid = hu > settings.body_hu
-    cores = cc3d.connected_components(grid.shrunk(solid, settings.table_mm), connectivity=6)
+    cores = cc3d.connected_components(grid.shrunk(solid, settings.table_mm + max(grid.spacing_mm) / 2), connectivity=6)
     sizes = np.bincount(cores.ravel())
     sizes[0] = 0
     if not sizes.any():
         return np.zeros(hu.shape, np.bool_)
     kept = sizes >= max(1.0, _SHARE * sizes.max())
-    near = grid.grown(kept[cores], settings.table_mm + max(grid.spacing_mm))
+    near = grid.grown(kept[cores], settings.table_mm + 2 * max(grid.spacing_mm))
     body: Mask = near & solid
     return np.stack([binary_fill_holes(plane) for plane in body])

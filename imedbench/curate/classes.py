@@ -20,6 +20,7 @@ MUSCLE, VISCERAL, SUBCUTANEOUS, INTERMUSCULAR = (
     "subcutaneous_fat",
     "intermuscular_fat",
 )
+_KIND = "class"
 TISSUES = (MUSCLE, VISCERAL, SUBCUTANEOUS)
 """What TotalSeg++ adds, in the order of their numbers after those of the source."""
 
@@ -52,7 +53,7 @@ class Classes:
         """
         every = self.every
         if name not in every:
-            raise UnknownName("class", name, every)
+            raise UnknownName(_KIND, name, every)
         return every.index(name) + 1
 
     @property

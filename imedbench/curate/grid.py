@@ -26,13 +26,15 @@ class Grid:
 
     @classmethod
     def of(cls, shape: tuple[int, int, int], spacing_mm: Spacing, wanted_mm: float) -> Self:
-        """Blocks of about the size that is wanted, and of a voxel at least."""
-        z, y, x = (max(1, round(wanted_mm / each)) for each in spacing_mm)
+        """Blocks as large as is wanted at most, but of a voxel at least."""
+        z, y, x = (max(1, int(wanted_mm / each + 1e-6)) for each in spacing_mm)
         return cls(shape, (z, y, x), (z * spacing_mm[0], y * spacing_mm[1], x * spacing_mm[2]))
 
     def means(self, voxels: Array) -> Distances:
         """Of each block, in float32; beyond the border its last voxels go on."""
-        return np.stack([self._mean(voxels[low : low + self.factors[0]]) for low in range(0, len(voxels), self.factors[0])])
+        return np.stack(
+            [self._mean(voxels[low : low + self.factors[0]]) for low in range(0, len(voxels), self.factors[0])]
+        )
 
     def _mean(self, slices: Array) -> Distances:
         plane = slices.mean(0, dtype=np.float32)

@@ -25,8 +25,10 @@ class TissueSettings:
     """What is denser than muscle with contrast agent is bone, where no label says otherwise."""
     gas_hu: float = -400
     """What is less dense inside the body is gas; the rim of gas passes through the intensities of fat."""
-    smooth_mm: float = Field(default=1.0, ge=0)
-    """Deviation of the Gaussian that intensities in a slice go through, against noise."""
+    noise_hu: float = Field(default=15.0, ge=0)
+    """Deviation of the noise from which on intensities are smoothed: a tenth of what lies between fat and muscle."""
+    smooth_mm: float = Field(default=1.2, ge=0)
+    """Deviation of the Gaussian that they go through then, in each slice."""
     grid_mm: PositiveFloat = 3.0
     """Where tissues lie to each other is found on voxels of about this size."""
     table_mm: PositiveFloat = 5.0

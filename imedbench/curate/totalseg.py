@@ -1,7 +1,7 @@
 """TotalSeg++: TotalSegmentator's CTs with muscle and fat, nearly fully labelled.
 
-One subject is one task. A task writes the subject's folder and, last, a line about it; so a run may be killed at any time, and
-what comes out depends neither on the number of workers nor on their order.
+One subject is one task. A task writes the subject's folder and, last, a line about it; so a run may be killed at any
+time, and what comes out depends neither on the number of workers nor on their order.
 """
 
 import hashlib
@@ -125,7 +125,7 @@ def _run(
     running = as_completed([], loop=client.loop)
     owners: dict[Any, Path] = {}
     waiting: Iterator[Path] = iter(folders)
-    done = problems = 0
+    problems = 0
 
     def submit(count: int) -> None:
         for folder in itertools.islice(waiting, count):
@@ -134,7 +134,7 @@ def _run(
             running.add(future)
 
     submit(2 * max(1, sum(client.nthreads().values())))
-    for future in running:
+    for done, future in enumerate(running, 1):
         folder = owners.pop(future.key)
         try:
             problems += not future.result()
@@ -142,7 +142,6 @@ def _run(
             fact = "reading it ended the worker process several times, out of memory most likely"
             _write_row(out, folder, settings, {"error": f"{printable(folder)}: {fact}; run it alone with --workers 1."})
             problems += 1
-        done += 1
         progress(done, problems)
         submit(1)
 
@@ -152,9 +151,8 @@ def curate_subject(folder: Path, out: Path, settings: CurateSettings) -> bool:
     known = classes(settings.version)
     try:
         subject = read_subject(folder, known)
-        labels, zones = label_tissues(
-            subject.image.voxels, subject.labels, known, subject.spacing_mm, settings.tissue
-        )
+        voxels, spacing_mm = subject.image.voxels, subject.spacing_mm
+        labels, zones = label_tissues(voxels, subject.labels, known, spacing_mm=spacing_mm, settings=settings.tissue)
     except ImedbenchError as problem:
         shutil.rmtree(out / folder.name, ignore_errors=True)
         _write_row(out, folder, settings, {"error": str(problem)})
@@ -163,15 +161,13 @@ def curate_subject(folder: Path, out: Path, settings: CurateSettings) -> bool:
     row = {
         "labelled_before": labelled_share(subject.labels, zones.body, zones.grid),
         "labelled_after": labelled_share(labels, zones.body, zones.grid),
-        "structures": [asdict(each) for each in structures(subject.image.voxels, labels, known, subject.spacing_mm)],
+        "structures": [asdict(each) for each in structures(voxels, labels, known, spacing_mm)],
     }
     _write_row(out, folder, settings, row)
     return True
 
 
-def _write_subject(
-    folder: Path, target: Path, subject: Subject, labels: Any, *, settings: CurateSettings
-) -> None:
+def _write_subject(folder: Path, target: Path, subject: Subject, labels: Any, *, settings: CurateSettings) -> None:
     """The image, its labels and, on demand, a file a class."""
     target.mkdir(exist_ok=True)
     image = turned_rai(subject.image) if settings.orientation == "rai" else subject.image
@@ -183,7 +179,9 @@ def _write_subject(
     if settings.per_class:
         (target / MASKS).mkdir(exist_ok=True)
         for number, name in enumerate(classes(settings.version).every, 1):
-            _write(target / MASKS / f"{name}.nii.gz", nifti_of((labels == number).astype(np.uint8), image, level=_LEVEL))
+            _write(
+                target / MASKS / f"{name}.nii.gz", nifti_of((labels == number).astype(np.uint8), image, level=_LEVEL)
+            )
 
 
 def _link(path: Path, target: Path) -> None:

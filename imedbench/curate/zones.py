@@ -15,8 +15,8 @@ from imedbench.curate.settings import TissueSettings
 from imedbench.types import Array, Mask
 
 AIR, UNDER_SKIN, WALL, CAVITY, BONE = range(5)
-"""Zones: outside the body; between skin and muscles; muscles and what lies between them; what muscles and bones enclose;
-bones with their marrow."""
+"""Zones: outside the body; between skin and muscles; muscles and what lies between them; what muscles and bones
+enclose; bones with their marrow."""
 _STEPS = 100
 """Of the heights that fat and lean tissue rise to."""
 _HOLE_MM2 = 3000.0
@@ -38,7 +38,7 @@ class Zones:
     """What fat is part of: the zones, but the wall's own blocks at its sides count as what is beside them."""
 
 
-def find_zones(voxels: Array, labels: Array, classes: Classes, grid: Grid, settings: TissueSettings) -> Zones:
+def find_zones(voxels: Array, labels: Array, classes: Classes, *, grid: Grid, settings: TissueSettings) -> Zones:
     """The zones of a CT (z, y, x) in Hounsfield units with labels of the same shape."""
     hu, told = grid.means(voxels), grid.middles(labels)
     body = find_body(hu, grid, settings)
@@ -104,24 +104,29 @@ class _Scene:
         Both sides grow through fat, from the skin and from what has a label inside the trunk; they meet where fat is
         narrow, or within muscle. That also closes gaps of the wall: between muscles, at the linea alba, in the groin.
         """
-        under = self.grid.depth(self.body) <= 2 * self.settings.skin_mm
+        depth, skin = self.grid.depth(self.body), self.settings.skin_mm
+        under = self.body & (depth <= skin) | self.fat & (depth <= skin + 2 * max(self.grid.spacing_mm))
         inner = self.classes.of("inside")[self.told]
         markers = np.zeros(self.hu.shape, np.int32)
-        markers[under & self.fat] = 1
+        markers[under] = 1
         markers[inner & self.body] = 2
         if not inner.any():
             return np.where(self.body, 1, 0).astype(np.int32)
-        found: NDArray[np.int32] = watershed(self._heights(), markers, mask=self.body)
+        found: NDArray[np.int32] = watershed(self._heights(markers > 0), markers, mask=self.body)
         return found
 
-    def _heights(self) -> NDArray[np.uint8]:
-        """Wide fat lies low, narrow fat higher, lean tissue above it, walls that have a label highest."""
+    def _heights(self, started: Mask) -> NDArray[np.uint8]:
+        """Wide fat lies low, narrow fat higher, lean tissue above it, walls that have a label highest.
+
+        Where the sides start it is lowest, however dense it is: they begin at once, and nothing beside them is narrow.
+        """
         low, high = -110.0, 30.0
         lean = ((self.hu - low) / (high - low)).clip(0, 1)
-        room = self.grid.depth(self.hu < self.settings.fat_hu[1])
+        room = self.grid.depth(started | (self.hu < self.settings.fat_hu[1]))
         narrow = 1 - (room / self.settings.neck_mm).clip(0, 1)
         heights = np.maximum(lean, narrow / 2)
         heights[self.bone | self.named] = 1.2
+        heights[started] = 0
         return (heights * _STEPS).astype(np.uint8)
 
     def muscle(self, sides: NDArray[np.int32]) -> Mask:
@@ -150,13 +155,17 @@ class _Scene:
 
     def zones(self, sides: NDArray[np.int32], muscle: Mask) -> NDArray[np.uint8]:
         """All together; the wall goes on in gaps between muscles and bones, and in fat that they shut in."""
-        found = np.where(sides == 2, CAVITY, UNDER_SKIN).astype(np.uint8)
-        wall = self.grid.closed(muscle | self.bone, self.settings.between_mm) & (sides == 1)
-        free = cc3d.connected_components(self.body & (sides == 1) & ~wall, connectivity=6)
-        skin = self.body & (self.grid.depth(self.body) <= self.settings.skin_mm)
-        open_to_skin = np.zeros(int(free.max()) + 1, np.bool_)
-        open_to_skin[np.unique(free[skin])] = True
-        found[muscle | wall | (free > 0) & ~open_to_skin[free]] = WALL
+        solid, between = muscle | self.bone, self.settings.between_mm
+        # Corners of the cavity are no gaps: less is closed on that side.
+        wall = self.grid.closed(solid, between) & (sides == 1) | self.grid.closed(solid, between / 2) & (sides == 2)
+        skin = self.grid.depth(self.body) <= self.settings.skin_mm
+        found = np.where(wall | muscle, WALL, AIR).astype(np.uint8)
+        for side, zone, start in ((1, UNDER_SKIN, skin), (2, CAVITY, self.classes.of("inside")[self.told])):
+            parts = cc3d.connected_components(self.body & (sides == side) & ~wall, connectivity=6)
+            reached = np.zeros(int(parts.max()) + 1, np.bool_)
+            reached[np.unique(parts[start])] = True
+            found[(parts > 0) & (found == AIR)] = WALL
+            found[(parts > 0) & reached[parts] & ~muscle] = zone
         found[self.bone] = BONE
         found[~self.body] = AIR
         return found

@@ -43,7 +43,7 @@ class Looks:
 LOOKS = {
     "usual": Looks(),
     "obese": Looks(fat_mm=45),
-    "lean": Looks(fat_mm=5),
+    "lean": Looks(fat_mm=8),
     "scoliotic": Looks(bend_mm=22),
     "arms down": Looks(arms=True),
     "cut field of view": Looks(cut_mm=60),
