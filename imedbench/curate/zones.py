@@ -84,13 +84,16 @@ class _Scene:
 
     @property
     def fat(self) -> Mask:
-        low, high = self.settings.fat_hu
-        return self.body & (self.told == 0) & ~self.bone & (self.hu >= low) & (self.hu <= high)
+        return self._unlabelled(*self.settings.fat_hu)
 
     @property
     def lean(self) -> Mask:
-        low, high = self.settings.muscle_hu
-        return self.body & (self.told == 0) & ~self.bone & (self.hu >= low) & (self.hu <= high)
+        return self._unlabelled(*self.settings.muscle_hu)
+
+    def _unlabelled(self, low: float, high: float) -> Mask:
+        """What has these intensities, and neither a label nor bone."""
+        found: Mask = self.body & (self.told == 0) & ~self.bone & (self.hu >= low) & (self.hu <= high)
+        return found
 
     @property
     def named(self) -> Mask:
@@ -112,7 +115,7 @@ class _Scene:
         markers[inner & self.body] = 2
         if not inner.any():
             return np.where(self.body, 1, 0).astype(np.int32)
-        found: NDArray[np.int32] = watershed(self._heights(markers > 0), markers, mask=self.body)
+        found: NDArray[np.int32] = watershed(self._heights(markers > 0), markers, mask=self.body)  # type: ignore[no-untyped-call]
         return found
 
     def _heights(self, started: Mask) -> NDArray[np.uint8]:
@@ -127,7 +130,8 @@ class _Scene:
         heights = np.maximum(lean, narrow / 2)
         heights[self.bone | self.named] = 1.2
         heights[started] = 0
-        return (heights * _STEPS).astype(np.uint8)
+        found: NDArray[np.uint8] = (heights * _STEPS).astype(np.uint8)
+        return found
 
     def muscle(self, sides: NDArray[np.int32]) -> Mask:
         """Lean tissue of the wall and the limbs, with the muscles that have a label."""
