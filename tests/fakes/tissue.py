@@ -1,6 +1,6 @@
 """CTs of phantoms whose muscle and fat are known from the surfaces that they were drawn with, not from intensities."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,8 +167,3 @@ def _implant(canvas: Canvas, rng: np.random.Generator) -> None:
     rays = sum(np.cos(order * angle + rng.uniform(0, 6)) for order in (5, 9, 14)) / 3
     streaks = 260 * rays * np.exp(-away / 60) * (np.abs(z) < 24) * (away > 24)
     canvas.hu += np.where(canvas.hu > -500, streaks, 0).astype(np.float32)
-
-
-def with_looks(name: str, **changes: object) -> Looks:
-    """Those of a name, with changes."""
-    return replace(LOOKS[name], **changes)  # type: ignore[arg-type]
