@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 
 VERBS = ("demo", "build", "eval", "report", "train", "stats", "view", "export", "models")
-GROUPS = ("recipes", "protocols", "prompts")
+GROUPS = ("curate", "recipes", "protocols", "prompts")
 
 for verb in VERBS:
     app.command(verb)(getattr(import_module(f"imedbench.cli.{verb}"), verb))

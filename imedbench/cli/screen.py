@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from imedbench.build.estimate import Estimate
     from imedbench.build.pipeline import BuildSummary
     from imedbench.build.pipeline import Progress as BuildProgress
+    from imedbench.curate.totalseg import CurateSummary
+    from imedbench.curate.totalseg import Progress as CurateProgress
     from imedbench.evaluate.report import Report, ReportPaths
     from imedbench.evaluate.run import Progress as RunProgress
     from imedbench.evaluate.run import RunSummary
@@ -80,6 +82,19 @@ def evaluating() -> "Iterator[Callable[[RunProgress], None]]":
 
         def move(progress: "RunProgress") -> None:
             note = f"[yellow]{progress.failed} sessions failed" if progress.failed else ""
+            bars.update(shown, completed=progress.done, total=progress.total, note=note)
+
+        yield move
+
+
+@contextmanager
+def curating() -> "Iterator[Callable[[CurateProgress], None]]":
+    """A progress bar over subjects, with the number of problems; gives the function that moves it."""
+    with _bars() as bars:
+        shown = bars.add_task("Curating subjects", total=None, note="")
+
+        def move(progress: "CurateProgress") -> None:
+            note = f"[yellow]{progress.problems} quarantined" if progress.problems else ""
             bars.update(shown, completed=progress.done, total=progress.total, note=note)
 
         yield move
@@ -165,6 +180,23 @@ def print_place(summary: "BuildSummary") -> None:
     """Where to look."""
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.store))}[/]", soft_wrap=True)
     console.print(f"Report: {escape(str(summary.report))}", soft_wrap=True)
+
+
+def print_curated(summary: "CurateSummary") -> None:
+    """How a curation ended: what could not be used, how much is labelled, and where to look."""
+    if summary.problems:
+        console.print(f"[yellow]{counted(len(summary.problems), 'subject')} in quarantine:[/]")
+    for problem in summary.problems[:20]:
+        console.print(f"  {problem['error']}", markup=False, soft_wrap=True)
+    if len(summary.problems) > 20:
+        console.print(f"  ... and {len(summary.problems) - 20:,} more, all in subjects.jsonl")
+    used = [row for row in summary.rows if "error" not in row]
+    if used:
+        before, after = (sum(row[f"labelled_{when}"] for row in used) / len(used) for when in ("before", "after"))
+        console.print(
+            f"{counted(len(used), 'subject')}; of a body's voxels {before:.1%} were labelled, now {after:.1%}"
+        )
+    console.print(f"[green]Finished[/] [bold]{escape(str(summary.out))}[/]", soft_wrap=True)
 
 
 def print_run(summary: "RunSummary", report: "Report", paths: "ReportPaths") -> None:

@@ -9,7 +9,6 @@ lists of the numbers that they consist of. ``regions_class_order`` goes from who
 either way. Instances of a target are one label.
 """
 
-import gzip
 import json
 import re
 from collections import Counter
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imedbench.errors import BadInput
+from imedbench.io.writing import nifti_of
 from imedbench.masks import Masks
 from imedbench.store.export import ExportSummary, Progress
 from imedbench.store.export.raster import png_of
@@ -35,8 +35,6 @@ FIRST_NUMBER = 501
 MOST_LABELS = 65_535
 COLOURS = ("R", "G", "B")
 FOLDERS = {"train": "Tr", "test": "Ts", "external": "Ts"}
-# What NIfTI readers do not all take, and what is written instead.
-WIDER = {"bool": "uint8", "int8": "int16", "float16": "float32", "int64": "int32", "uint64": "uint32"}
 Group = tuple[str, int, tuple[str, ...]]
 """Data set, dimension, channels: what one nnU-Net data set has in common."""
 
@@ -224,28 +222,6 @@ def _write_case(name: str, image: Image, truth: Masks, place: _Place) -> None:
     for number, voxels in enumerate(channels):
         create_file(place.path("images", f"{name}_{number:04d}"), nifti_of(voxels, image))
     create_file(place.path("labels", name), nifti_of(numbers, image))
-
-
-def nifti_of(voxels: Array, image: Image) -> bytes:
-    """One channel or label map on the grid of ``image`` as a gzipped NIfTI file, on the source's grid where known."""
-    import nibabel as nib
-
-    if image.source is not None:
-        turned, affine = image.source.to_source(voxels), image.source.affine
-    else:
-        # NIfTI counts x first; a picture becomes a volume of one slice.
-        turned, affine = (
-            (voxels if voxels.ndim == 3 else voxels[None]).transpose(2, 1, 0),
-            image.affine[:, [2, 1, 0, 3]],
-        )
-    if np.linalg.det(affine[:3, :3]) == 0:
-        rows, columns = image.spacing_mm[-2:]
-        affine = np.diag([columns, rows, 1.0, 1.0])
-    kind = WIDER.get(voxels.dtype.name, voxels.dtype.name)
-    file = nib.Nifti1Image(np.asarray(turned, kind), affine)  # type: ignore[no-untyped-call]
-    file.header.set_xyzt_units("mm")  # type: ignore[no-untyped-call]
-    # The gzip header holds no time, so that the same case gives the same file.
-    return gzip.compress(file.to_bytes(), compresslevel=5, mtime=0)
 
 
 def _close(target: _Set, recipes: Mapping[str, Any], group: Group, *, hounsfield: bool) -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from imedbench.io.writing import nifti_of
 from imedbench.masks import MaskInfo, Masks
 from imedbench.store import Store
 from imedbench.store.export import export_store
-from imedbench.store.export.nnunet import label_map, labels_of, nifti_of
+from imedbench.store.export.nnunet import label_map, labels_of
 from imedbench.types import Image
 
 

@@ -1,0 +1,1 @@
+"""Curation: data sets that others published, made whole and checked."""

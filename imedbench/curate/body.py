@@ -1,0 +1,30 @@
+"""The patient, apart from the table, blankets and tubes."""
+
+import cc3d
+import numpy as np
+from scipy.ndimage import binary_fill_holes
+
+from imedbench.curate.grid import Distances, Grid
+from imedbench.curate.settings import TissueSettings
+from imedbench.types import Mask
+
+_SHARE = 0.02
+"""Of the largest body part, which an arm or a leg beside it has at least."""
+
+
+def find_body(hu: Distances, grid: Grid, settings: TissueSettings) -> Mask:
+    """Where the patient is, gas inside included; nothing where there is none.
+
+    What is thinner than a body part is left out: sheets, tubes, the top of a table. So is what is thick, but much
+    smaller than a limb.
+    """
+    solid = hu > settings.body_hu
+    cores = cc3d.connected_components(grid.shrunk(solid, settings.table_mm + max(grid.spacing_mm) / 2), connectivity=6)
+    sizes = np.bincount(cores.ravel())
+    sizes[0] = 0
+    if not sizes.any():
+        return np.zeros(hu.shape, np.bool_)
+    kept = sizes >= max(1.0, _SHARE * sizes.max())
+    near = grid.grown(kept[cores], settings.table_mm + 2 * max(grid.spacing_mm))
+    body: Mask = near & solid
+    return np.stack([binary_fill_holes(plane) for plane in body])

@@ -1,0 +1,69 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imedbench.curate.classes import MUSCLE, SUBCUTANEOUS, VISCERAL, classes
+from imedbench.curate.settings import TissueSettings
+from imedbench.curate.tissue import label_tissues, noise_of
+from imedbench.metrics.overlap import dice
+
+KNOWN = classes("v2")
+
+
+def labelled(trunk: Any, settings: TissueSettings | None = None) -> NDArray[np.uint8]:
+    told = settings or TissueSettings()
+    return label_tissues(trunk.voxels, trunk.labels, KNOWN, spacing_mm=trunk.spacing_mm, settings=told)[0]
+
+
+def overlap(labels: NDArray[np.uint8], name: str, truth: NDArray[np.bool_]) -> float:
+    return float(dice(truth, labels == KNOWN.number(name)))
+
+
+def test_three_tissues(trunk: Any) -> None:
+    labels = labelled(trunk)
+    assert overlap(labels, MUSCLE, trunk.muscle) > 0.97
+    assert overlap(labels, VISCERAL, trunk.visceral) > 0.97
+    assert overlap(labels, SUBCUTANEOUS, trunk.subcutaneous) > 0.97
+
+
+def test_labels_that_are_there_stay(trunk: Any) -> None:
+    labels = labelled(trunk)
+    there = trunk.labels > 0
+    assert np.array_equal(labels[there], trunk.labels[there])
+    assert set(np.unique(labels[~there])) <= {0, *(KNOWN.number(name) for name in (MUSCLE, VISCERAL, SUBCUTANEOUS))}
+
+
+def test_noise_is_measured_and_smoothed(noisy: Any, trunk: Any) -> None:
+    assert noise_of(noisy.voxels) == pytest.approx(40, rel=0.15)
+    assert noise_of(trunk.voxels) < 5
+    labels, rough = labelled(noisy), labelled(noisy, TissueSettings(smooth_mm=0))
+    assert overlap(labels, MUSCLE, noisy.muscle) > 0.9
+    assert overlap(labels, MUSCLE, noisy.muscle) > overlap(rough, MUSCLE, noisy.muscle)
+
+
+def test_a_mirrored_copy_has_mirrored_tissues(trunk: Any) -> None:
+    mirrored = replace(trunk, voxels=trunk.voxels[:, :, ::-1], labels=trunk.labels[:, :, ::-1])
+    back = labelled(mirrored)[:, :, ::-1]
+    labels = labelled(trunk)
+    for name in (MUSCLE, VISCERAL, SUBCUTANEOUS):
+        assert overlap(back, name, labels == KNOWN.number(name)) > 0.97
+
+
+def test_the_same_twice(noisy: Any) -> None:
+    assert np.array_equal(labelled(noisy), labelled(noisy))
+
+
+@pytest.mark.parametrize(("between", "name"), [("muscle", MUSCLE), ("visceral", VISCERAL), ("none", "")])
+def test_fat_between_muscles_is_a_choice(trunk: Any, between: str, name: str) -> None:
+    layer = np.zeros(trunk.voxels.shape, np.bool_)
+    y, x = np.meshgrid((np.arange(100) - 50) * 2.0, (np.arange(104) - 52) * 2.0, indexing="ij")
+    layer[:, (np.hypot(y, x) > 52) & (np.hypot(y, x) < 57) & (np.abs(y) < 20)] = True
+    voxels = trunk.voxels.copy()
+    voxels[layer] = -100
+    labels = labelled(replace(trunk, voxels=voxels), TissueSettings(between=between))  # type: ignore[arg-type]
+    expected = KNOWN.number(name) if name else 0
+    # What lies beside another zone may be its.
+    assert (labels[layer] == expected).mean() > 0.5

@@ -1,0 +1,52 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from imedbench.curate.classes import classes
+from imedbench.curate.grid import Grid
+from imedbench.curate.settings import TissueSettings
+from imedbench.curate.zones import AIR, BONE, CAVITY, UNDER_SKIN, WALL, find_zones
+
+SETTINGS = TissueSettings()
+
+
+def zones_of(trunk: Any) -> np.ndarray:
+    grid = Grid.of((20, 100, 104), trunk.spacing_mm, 2.0)
+    return find_zones(trunk.voxels, trunk.labels, classes("v2"), grid=grid, settings=SETTINGS).zones
+
+
+def test_rings(trunk: Any) -> None:
+    row = zones_of(trunk)[10, 50]
+    order = [int(value) for value, before in zip(row, [-1, *row[:-1]], strict=True) if value != before]
+    assert order == [AIR, UNDER_SKIN, WALL, CAVITY, WALL, UNDER_SKIN, AIR]
+
+
+def test_the_table_is_air_and_bone_is_bone(trunk: Any) -> None:
+    zones = zones_of(trunk)
+    assert not zones[:, :6].any()
+    assert (zones[trunk.labels == classes("v2").number("vertebrae_L3")] == BONE).all()
+
+
+def test_a_gap_in_the_wall_does_not_join_its_sides(draw: Callable[..., Any]) -> None:
+    trunk = draw(gap_mm=12)
+    zones = zones_of(trunk)
+    assert (zones[trunk.visceral] == CAVITY).mean() > 0.97
+    assert (zones[trunk.subcutaneous] == UNDER_SKIN).mean() > 0.97
+
+
+def test_without_a_label_inside_there_is_no_cavity(trunk: Any) -> None:
+    grid = Grid.of((20, 100, 104), trunk.spacing_mm, 2.0)
+    bare = np.zeros_like(trunk.labels)
+    zones = find_zones(trunk.voxels, bare, classes("v2"), grid=grid, settings=SETTINGS).zones
+    assert not (zones == CAVITY).any()
+
+
+def test_fat_that_muscles_shut_in_is_wall(trunk: Any) -> None:
+    voxels = trunk.voxels.copy()
+    distance = np.hypot(*np.meshgrid((np.arange(100) - 50) * 2.0, (np.arange(104) - 52) * 2.0 - 60, indexing="ij"))
+    voxels[:, distance < 20] = 55
+    voxels[:, distance < 8] = -100
+    grid = Grid.of((20, 100, 104), trunk.spacing_mm, 2.0)
+    zones = find_zones(voxels, trunk.labels, classes("v2"), grid=grid, settings=SETTINGS).zones
+    assert (zones[:, distance < 5] == WALL).all()
