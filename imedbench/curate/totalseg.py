@@ -23,7 +23,7 @@ from imedbench.curate.settings import TissueSettings
 from imedbench.curate.subject import CT, LABELS, MASKS, Subject, find_subjects, read_subject
 from imedbench.curate.tissue import label_tissues
 from imedbench.errors import ImedbenchError, printable
-from imedbench.io.writing import nifti_of, turned_rai
+from imedbench.nifti import nifti_of, turned_rai
 from imedbench.workers import Workers, alone, connect
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imedbench.errors import BadInput
-from imedbench.io.writing import nifti_of
 from imedbench.masks import Masks
+from imedbench.nifti import nifti_of
 from imedbench.store.export import ExportSummary, Progress
 from imedbench.store.export.raster import png_of
 from imedbench.store.export.selection import RESERVE, Row, create_file, rows_of, targets_of

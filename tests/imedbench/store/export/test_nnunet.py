@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from imedbench.io.writing import nifti_of
 from imedbench.masks import MaskInfo, Masks
+from imedbench.nifti import nifti_of
 from imedbench.store import Store
 from imedbench.store.export import export_store
 from imedbench.store.export.nnunet import label_map, labels_of

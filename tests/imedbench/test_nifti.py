@@ -3,7 +3,7 @@ import gzip
 import nibabel as nib
 import numpy as np
 
-from imedbench.io.writing import nifti_of, turned_rai
+from imedbench.nifti import nifti_of, turned_rai
 from imedbench.types import Image
 
 
