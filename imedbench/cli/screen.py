@@ -196,6 +196,11 @@ def print_curated(summary: "CurateSummary") -> None:
         console.print(
             f"{counted(len(used), 'subject')}; of a body's voxels {before:.1%} were labelled, now {after:.1%}"
         )
+    for row in used:
+        for error in row["known_errors"]:
+            done = "label taken away" if error["remedy"] == "clear" else "to be looked at"
+            told = f"{row['subject']}: {', '.join(error['structures'])}: {error['what']} ({error['source']}); {done}"
+            console.print(f"  {told}", markup=False, soft_wrap=True)
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.out))}[/]", soft_wrap=True)
 
 

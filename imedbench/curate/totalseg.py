@@ -18,6 +18,7 @@ import numpy as np
 
 from imedbench import __version__
 from imedbench.curate.classes import TISSUES, Version, classes
+from imedbench.curate.known import cleared, errors_of
 from imedbench.curate.measures import labelled_share, structures
 from imedbench.curate.settings import TissueSettings
 from imedbench.curate.subject import CT, LABELS, MASKS, Subject, find_subjects, read_subject
@@ -148,17 +149,19 @@ def _run(
 
 def curate_subject(folder: Path, out: Path, settings: CurateSettings) -> bool:
     """Writes what comes of one subject; whether it could be used."""
-    known = classes(settings.version)
+    known, errors = classes(settings.version), errors_of(folder.name, settings.version)
     try:
         subject = read_subject(folder, known)
         voxels, spacing_mm = subject.image.voxels, subject.spacing_mm
-        labels, zones = label_tissues(voxels, subject.labels, known, spacing_mm=spacing_mm, settings=settings.tissue)
+        right = cleared(subject.labels, errors, known)
+        labels, zones = label_tissues(voxels, right, known, spacing_mm=spacing_mm, settings=settings.tissue)
     except ImedbenchError as problem:
         shutil.rmtree(out / folder.name, ignore_errors=True)
         _write_row(out, folder, settings, {"error": str(problem)})
         return False
     _write_subject(folder, out / folder.name, subject, labels, settings=settings)
-    row = {
+    row: dict[str, Any] = {
+        "known_errors": [error.model_dump(mode="json", exclude={"subject", "versions"}) for error in errors],
         "labelled_before": labelled_share(subject.labels, zones.body, zones.grid),
         "labelled_after": labelled_share(labels, zones.body, zones.grid),
         "structures": [asdict(each) for each in structures(voxels, labels, known, spacing_mm)],
@@ -221,10 +224,11 @@ def _is_done(out: Path, folder: Path, settings: CurateSettings) -> bool:
 
 
 def _stamp(folder: Path, settings: CurateSettings) -> str:
-    """Of settings, and of the subject's files by size and time."""
+    """Of settings, of what is known of the subject, and of its files by size and time."""
     files = sorted(path for path in folder.rglob("*.nii.gz") if path.is_file())
     told = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256((settings.digest + json.dumps(told)).encode()).hexdigest()
+    errors = [error.model_dump_json() for error in errors_of(folder.name, settings.version)]
+    return hashlib.sha256((settings.digest + json.dumps([told, errors])).encode()).hexdigest()
 
 
 def _finish(source: Path, out: Path, settings: CurateSettings, rows: Sequence[dict[str, Any]]) -> None:

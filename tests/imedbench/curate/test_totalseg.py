@@ -79,6 +79,19 @@ def test_a_bad_subject_is_named_and_the_rest_goes_on(source: Path, tmp_path: Pat
     assert not run(source, out).problems
 
 
+def test_what_others_found_wrong_is_mended_and_told(source: Path, tmp_path: Path, write: Any, trunk: Any) -> None:
+    known = classes("v2")
+    labels = trunk.labels.copy()
+    labels[trunk.labels == known.number("liver")] = known.number("heart")
+    (source / "s0001").rename(source / "s0143")
+    write(source / "s0143" / "labels.nii.gz", labels)
+    summary = run(source, tmp_path / "out")
+    row = summary.rows[1]
+    assert [(error["remedy"], error["structures"]) for error in row["known_errors"]] == [("clear", ["heart"])]
+    assert "heart" not in {each["name"] for each in row["structures"]}
+    assert summary.rows[0]["known_errors"] == []
+
+
 def test_a_file_a_class_on_demand(source: Path, tmp_path: Path, trunk: Any) -> None:
     out = tmp_path / "out"
     run(source, out, replace(SETTINGS, per_class=True))
