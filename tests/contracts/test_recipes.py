@@ -23,7 +23,8 @@ def fakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_recipes_that_ship() -> None:
     assert set(list_recipes()) == {
-        "btcv", "kits", "lits", "msd_colon", "msd_hippocampus", "msd_pancreas", "totalsegmentator"
+        "btcv", "kits", "lits", "msd_colon", "msd_hippocampus", "msd_pancreas", "totalsegmentator", "totalsegpp",
+        "totalsegpp_v1",
     }  # fmt: skip
 
 
