@@ -1,23 +1,9 @@
-"""Three small CTs as `imedbench curate totalseg --version v1` leaves them: one file of all labels each."""
+"""The same CTs as of `totalsegpp`, as `imedbench curate totalseg --version v1` leaves them: with 107 structures."""
 
+import runpy
 from pathlib import Path
-
-import nibabel
-import numpy as np
-
-STUDIES = ("s0000", "s0001", "s1366")
 
 
 def write(folder: Path) -> None:
     """Writes the fake into a new or empty folder."""
-    rng = np.random.default_rng(4)
-    affine = np.diag([-1.5, -1.5, 1.5, 1.0])
-    for study in STUDIES:
-        (folder / study).mkdir(parents=True)
-        voxels = rng.integers(-1000, 1000, (14, 12, 10)).astype(np.int16)
-        nibabel.Nifti1Image(voxels, affine).to_filename(folder / study / "ct.nii.gz")
-        labels = np.zeros((14, 12, 10), np.uint8)
-        for place, number in enumerate((1, 5, 107)):
-            labels[4 * place : 4 * place + 3, 3:9, 2:8] = number
-        nibabel.Nifti1Image(labels, affine).to_filename(folder / study / "labels.nii.gz")
-    (folder / "meta.csv").write_text("image_id;age\ns0000;50\n")
+    runpy.run_path(str(Path(__file__).with_name("totalsegpp.py")))["write"](folder, last=107)
