@@ -45,7 +45,8 @@ def totalseg(
     some subjects could not be used; they are listed here and in subjects.jsonl. Repair their files and repeat it.
     """
     from imedbench.cli.screen import curating, print_curated, resumable
-    from imedbench.curate.totalseg import CurateSettings, curate
+    from imedbench.curate.task import CurateSettings
+    from imedbench.curate.totalseg import curate
     from imedbench.workers import Workers
 
     settings = CurateSettings(version=version.value, per_class=per_class, orientation="rai" if rai else "source")

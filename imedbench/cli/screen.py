@@ -190,7 +190,11 @@ def print_curated(summary: "CurateSummary") -> None:
         console.print(f"  {problem['error']}", markup=False, soft_wrap=True)
     if len(summary.problems) > 20:
         console.print(f"  ... and {len(summary.problems) - 20:,} more, all in subjects.jsonl")
-    used = [row for row in summary.rows if "error" not in row]
+    for row in summary.rejected:
+        console.print(
+            f"  {row['subject']}: left out, as review.csv says: {row['rejected']}", markup=False, soft_wrap=True
+        )
+    used = summary.curated
     if used:
         before, after = (sum(row[f"labelled_{when}"] for row in used) / len(used) for when in ("before", "after"))
         console.print(
@@ -201,6 +205,11 @@ def print_curated(summary: "CurateSummary") -> None:
             done = "label taken away" if error["remedy"] == "clear" else "to be looked at"
             told = f"{row['subject']}: {', '.join(error['structures'])}: {error['what']} ({error['source']}); {done}"
             console.print(f"  {told}", markup=False, soft_wrap=True)
+    mended = sum(finding["remedy"] != "review" for row in used for finding in row["findings"])
+    doubtful = sum(bool(row["doubts"]) or any(f["remedy"] == "review" for f in row["findings"]) for row in used)
+    console.print(
+        f"{counted(mended, 'fault')} mended by rule; {counted(doubtful, 'subject')} doubtful: imedbench curate review"
+    )
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.out))}[/]", soft_wrap=True)
 
 

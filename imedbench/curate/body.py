@@ -1,15 +1,39 @@
 """The patient, apart from the table, blankets and tubes."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import cc3d
 import numpy as np
 from scipy.ndimage import binary_fill_holes
 
-from imedbench.curate.grid import Distances, Grid
+from imedbench.curate.grid import Distances, Grid, Spacing
 from imedbench.curate.settings import TissueSettings
-from imedbench.types import Mask
+from imedbench.types import Array, Mask
 
 _SHARE = 0.02
 """Of the largest body part, which an arm or a leg beside it has at least."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """A CT and where the patient is in it."""
+
+    voxels: Array
+    """(z, y, x) in Hounsfield units; z runs from the feet to the head, y to the front, x to the patient's right."""
+    spacing_mm: Spacing
+    grid: Grid
+    hu: Distances
+    """Means of the grid's blocks."""
+    body: Mask
+    """Of the grid's blocks."""
+
+    @classmethod
+    def of(cls, voxels: Array, spacing_mm: Spacing, settings: TissueSettings) -> Self:
+        """Finds the patient."""
+        grid = Grid.of((voxels.shape[0], voxels.shape[1], voxels.shape[2]), spacing_mm, settings.grid_mm)
+        hu = grid.means(voxels)
+        return cls(voxels, spacing_mm, grid, hu, find_body(hu, grid, settings))
 
 
 def find_body(hu: Distances, grid: Grid, settings: TissueSettings) -> Mask:

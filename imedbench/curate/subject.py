@@ -8,18 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.curate.classes import Classes
+from imedbench.curate.files import CT, LABELS, MASKS
 from imedbench.curate.grid import Spacing
 from imedbench.errors import BadInput
 from imedbench.io.geometry import on_grid_of
 from imedbench.io.images import load, read_image
 from imedbench.types import Image
 
-CT, MASKS, LABELS = "ct.nii.gz", "segmentations", "labels.nii.gz"
-"""Of a subject's folder: the image; a folder of one file a class; or a single file of all classes instead."""
 _THIN_HU = -50.0
 """Air and fat are less dense, and some of either is in every CT."""
 _LEAST_THIN = 0.001
 _DENSEST_HU = 32000.0
+_SOLID = (
+    "liver",
+    "spleen",
+    "kidney_left",
+    "kidney_right",
+    "aorta",
+    "autochthon_*",
+    "gluteus_*",
+    "vertebrae_*",
+    "hip_*",
+)
+_SOLID_HU = (-150.0, 900.0)
+"""Between which the median of such structures lies in every CT, with contrast agent or without."""
+_LEAST_SOLID = 500
+"""Voxels that have a median worth the name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,12 +76,13 @@ def read_subject(folder: Path, classes: Classes) -> Subject:
     path = folder / CT
     image = read_image(path, modality="ct")
     _check_hounsfield(path, image)
-    labels = np.zeros(image.grid, np.uint8)
     if (folder / LABELS).is_file():
-        labels[:] = _numbers(folder / LABELS, image, classes)
-        return Subject(folder.name, image, labels)
-    for number, mask in _masks(folder / MASKS, classes):
-        labels[on_grid_of(mask, load(mask), image) > 0] = number
+        labels = read_numbers(folder / LABELS, image, len(classes.names))
+    else:
+        labels = np.zeros(image.grid, np.uint8)
+        for number, mask in _masks(folder / MASKS, classes):
+            labels[on_grid_of(mask, load(mask), image) > 0] = number
+    _check_solid(path, image, labels, classes)
     return Subject(folder.name, image, labels)
 
 
@@ -92,18 +107,18 @@ def _masks(folder: Path, classes: Classes) -> Iterator[tuple[int, Path]]:
     yield from ((number, there[name]) for number, name in enumerate(classes.names, 1))
 
 
-def _numbers(path: Path, image: Image, classes: Classes) -> NDArray[np.uint8]:
-    """All classes of one file.
+def read_numbers(path: Path, image: Image, most: int) -> NDArray[np.uint8]:
+    """A file of all classes, (z, y, x) on the grid of an image.
 
     Raises:
-        BadInput: a number is of no class.
+        BadInput: it lies on another grid, or a number is none from 0 to ``most``.
     """
     values = on_grid_of(path, load(path), image)
     low, high = float(values.min()), float(values.max())
-    if low < 0 or high > len(classes.names) or not np.array_equal(values, np.rint(values)):
-        fact = f"holds numbers from {low:g} to {high:g} where classes are 0 to {len(classes.names)}"
-        raise BadInput(path, fact, "name the --version that the data is of")
-    return values.astype(np.uint8)
+    if low < 0 or high > most or not np.array_equal(values, np.rint(values)):
+        fact = f"holds numbers from {low:g} to {high:g} where classes are 0 to {most}"
+        raise BadInput(path, fact, "name the --version that the data is of; data that were curated are no source")
+    return np.ascontiguousarray(values, np.uint8)
 
 
 def _check_hounsfield(path: Path, image: Image) -> None:
@@ -124,3 +139,20 @@ def _check_hounsfield(path: Path, image: Image) -> None:
         fact += f", and {thin:.2%} of them below {_THIN_HU:g}, as air and fat are"
     remedy = "give the CT itself, with the slope and intercept of its DICOM files applied"
     raise BadInput(path, fact, remedy)
+
+
+def _check_solid(path: Path, image: Image, labels: NDArray[np.uint8], classes: Classes) -> None:
+    """Refuses a CT whose solid organs do not look solid: its intercept was lost, or added twice.
+
+    Raises:
+        BadInput: see above.
+    """
+    solid = np.any([classes.like(pattern) for pattern in _SOLID], axis=0)
+    step = max(1, len(labels) // 64)
+    values = image.voxels[::step][solid[labels[::step]]]
+    if values.size < _LEAST_SOLID:
+        return
+    median, (low, high) = float(np.median(values)), _SOLID_HU
+    if not low <= median <= high:
+        fact = f"is not in Hounsfield units: solid organs have a median of {median:.0f}, not {low:.0f} to {high:.0f}"
+        raise BadInput(path, fact, "apply slope and intercept of its DICOM files once, and see that the labels fit it")

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
+from imedbench.curate.body import Scan
 from imedbench.curate.classes import MUSCLE, SUBCUTANEOUS, VISCERAL, Classes
-from imedbench.curate.grid import Grid, Spacing
+from imedbench.curate.grid import Spacing
 from imedbench.curate.settings import TissueSettings
 from imedbench.curate.zones import AIR, CAVITY, UNDER_SKIN, WALL, Zones, find_zones
 from imedbench.types import Array, Mask
@@ -21,27 +22,25 @@ _SLICES = 16
 
 
 def label_tissues(
-    voxels: Array, labels: NDArray[np.uint8], classes: Classes, *, spacing_mm: Spacing, settings: TissueSettings
+    scan: Scan, labels: NDArray[np.uint8], classes: Classes, settings: TissueSettings
 ) -> tuple[NDArray[np.uint8], Zones]:
     """Labels with muscle and fat where there was none; labels that there are stay.
 
     Args:
-        voxels: (z, y, x) in Hounsfield units; z runs along the body.
-        labels: of the same shape: numbers of ``classes``.
+        scan: the CT.
+        labels: (z, y, x): numbers of ``classes``.
         classes: what the numbers mean.
-        spacing_mm: of the voxels.
         settings: the thresholds.
 
     Returns:
         A new array of labels, and the zones that they follow from.
     """
-    grid = Grid.of((voxels.shape[0], voxels.shape[1], voxels.shape[2]), spacing_mm, settings.grid_mm)
-    zones = find_zones(voxels, labels, classes, grid=grid, settings=settings)
+    grid, zones = scan.grid, find_zones(scan, labels, classes, settings)
     found = labels.copy()
-    for z, plane in enumerate(_planes(voxels, spacing_mm, settings)):
+    for z, plane in enumerate(_planes(scan.voxels, scan.spacing_mm, settings)):
         free = labels[z] == 0
         zone, muscular = grid.slice(zones.fatty, z), grid.slice(zones.muscular, z)
-        fat, lean = _tissues(plane, zone, spacing_mm, settings)
+        fat, lean = _tissues(plane, zone, scan.spacing_mm, settings)
         found[z][free & lean & muscular] = classes.number(MUSCLE)
         found[z][free & fat & (zone == UNDER_SKIN)] = classes.number(SUBCUTANEOUS)
         found[z][free & fat & (zone == CAVITY)] = classes.number(VISCERAL)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_fill_holes, generate_binary_structure
 from skimage.segmentation import watershed
 
-from imedbench.curate.body import find_body
+from imedbench.curate.body import Scan
 from imedbench.curate.classes import Classes
 from imedbench.curate.grid import Distances, Grid
 from imedbench.curate.settings import TissueSettings
@@ -38,10 +38,10 @@ class Zones:
     """What fat is part of: the zones, but the wall's own blocks at its sides count as what is beside them."""
 
 
-def find_zones(voxels: Array, labels: Array, classes: Classes, *, grid: Grid, settings: TissueSettings) -> Zones:
-    """The zones of a CT (z, y, x) in Hounsfield units with labels of the same shape."""
-    hu, told = grid.means(voxels), grid.middles(labels)
-    body = find_body(hu, grid, settings)
+def find_zones(scan: Scan, labels: Array, classes: Classes, settings: TissueSettings) -> Zones:
+    """The zones of a CT with labels (z, y, x)."""
+    grid, hu, body = scan.grid, scan.hu, scan.body
+    told = grid.middles(labels)
     spine = grid.closed(classes.like("vertebrae_*")[told], _DISC_MM)
     bone = ((_bones(hu, grid, settings) | spine) & (told == 0) | classes.of("bone")[told]) & body
     scene = _Scene(hu, told, body, bone, classes=classes, grid=grid, settings=settings)

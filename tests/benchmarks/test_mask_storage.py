@@ -22,6 +22,7 @@ DECODE_S = 50 * MICROSECOND
 TIMES_FASTER = 5
 BOXES_FASTER = 4.5
 """5.0 to 5.6 times were measured on quiet machines, 4.98 on a busy one; what is asserted must hold there too."""
+READ_FASTER = 2
 COMPARED = 60
 
 
@@ -102,53 +103,55 @@ def test_bytes_a_mask(
         np.testing.assert_array_equal(found.lengths, masks.lengths)
 
 
-def test_decoding_one_mask(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any) -> None:
+def test_decoding_one_mask(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any, times_faster: Any) -> None:
     middle = int(np.argsort(np.diff(sixty.indptr))[COMPARED // 2])
     dense = benchmark(sixty.decode, middle)
     np.testing.assert_array_equal(dense, coco.decode(sixty_coco[middle]))
-    ours, theirs = fastest(lambda: sixty.decode(middle)), fastest(lambda: coco.decode(sixty_coco[middle]))
-    benchmark.extra_info.update(microseconds=ours / MICROSECOND, coco_microseconds=theirs / MICROSECOND)
-    assert ours <= DECODE_S
-    assert theirs / ours >= TIMES_FASTER
+    seconds = fastest(lambda: sixty.decode(middle), 200)
+    ratio = times_faster(lambda: coco.decode(sixty_coco[middle]), lambda: sixty.decode(middle), TIMES_FASTER)
+    benchmark.extra_info.update(microseconds=seconds / MICROSECOND, times_faster=ratio)
+    assert seconds <= DECODE_S
+    assert ratio >= TIMES_FASTER, ratio
 
 
-def test_reading_a_case_from_disk(published: list[Masks], tmp_path: Path, benchmark: Any, fastest: Any) -> None:
+def test_reading_a_case_from_disk(published: list[Masks], tmp_path: Path, benchmark: Any, times_faster: Any) -> None:
     """Row to dense arrays, all masks of a case, against COCO RLE in memory."""
     store = Store.open(stored(tmp_path / "store", published[:4]))
     case = published[1]
     encoded = [coco.encode(np.asfortranarray(mask, np.uint8)) for mask in case]
     masks = benchmark(lambda: list(store.case_masks("1")))
     np.testing.assert_array_equal(masks, list(case))
-    ours = fastest(lambda: list(store.case_masks("1")))
-    theirs = fastest(lambda: [coco.decode(mask) for mask in encoded])
-    benchmark.extra_info.update(times_faster=theirs / ours)
-    assert theirs / ours >= 2
+    ratio = times_faster(
+        lambda: [coco.decode(mask) for mask in encoded], lambda: list(store.case_masks("1")), READ_FASTER
+    )
+    benchmark.extra_info.update(times_faster=ratio)
+    assert ratio >= READ_FASTER, ratio
 
 
 @pytest.mark.parametrize("operation", ["areas", "overlaps"])
-def test_operation(sixty: Masks, sixty_coco: list[Any], operation: str, benchmark: Any, fastest: Any) -> None:
+def test_operation(sixty: Masks, sixty_coco: list[Any], operation: str, benchmark: Any, times_faster: Any) -> None:
     ours, theirs = {
         "areas": (lambda: sixty.areas(), lambda: coco.area(sixty_coco)),
         "overlaps": (lambda: _fresh_overlaps(sixty), lambda: coco.iou(sixty_coco, sixty_coco, [0] * COMPARED)),
     }[operation]
     np.testing.assert_allclose(benchmark(ours), theirs())
-    ratio = fastest(theirs) / fastest(ours)
+    ratio = times_faster(theirs, ours, TIMES_FASTER)
     benchmark.extra_info.update(times_faster=ratio)
-    assert ratio >= TIMES_FASTER
+    assert ratio >= TIMES_FASTER, ratio
 
 
-def test_boxes(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any) -> None:
+def test_boxes(sixty: Masks, sixty_coco: list[Any], benchmark: Any, times_faster: Any) -> None:
     """Theirs are one pass in C over the runs of each mask, ours a few in numpy over all of them at once."""
     boxes = benchmark(sixty.boxes)
     corner_and_size = np.concatenate([boxes[:, 0, ::-1], (boxes[:, 1] - boxes[:, 0])[:, ::-1]], axis=1)
     np.testing.assert_array_equal(corner_and_size, coco.toBbox(sixty_coco))
     # Ours take 12 microseconds: of many calls one is not disturbed.
-    ratio = fastest(lambda: coco.toBbox(sixty_coco), 2000) / fastest(sixty.boxes, 2000)
+    ratio = times_faster(lambda: coco.toBbox(sixty_coco), sixty.boxes, BOXES_FASTER, 2000)
     benchmark.extra_info.update(times_faster=ratio)
     assert ratio >= BOXES_FASTER, ratio
 
 
-def test_operations_together(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any) -> None:
+def test_operations_together(sixty: Masks, sixty_coco: list[Any], benchmark: Any, times_faster: Any) -> None:
     def ours() -> None:
         fresh = replace(sixty)
         fresh.areas(), fresh.boxes(), fresh.overlaps(fresh)
@@ -157,9 +160,9 @@ def test_operations_together(sixty: Masks, sixty_coco: list[Any], benchmark: Any
         coco.area(sixty_coco), coco.toBbox(sixty_coco), coco.iou(sixty_coco, sixty_coco, [0] * COMPARED)
 
     benchmark(ours)
-    ratio = fastest(theirs) / fastest(ours)
+    ratio = times_faster(theirs, ours, TIMES_FASTER)
     benchmark.extra_info.update(times_faster=ratio)
-    assert ratio >= TIMES_FASTER
+    assert ratio >= TIMES_FASTER, ratio
 
 
 def _fresh_overlaps(masks: Masks) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from imedbench.curate.body import Scan
 from imedbench.curate.classes import MUSCLE, SUBCUTANEOUS, VISCERAL, classes
 from imedbench.curate.settings import TissueSettings
 from imedbench.curate.tissue import label_tissues
@@ -30,7 +31,7 @@ LEAST = {
 def test_tissues_of_a_phantom(looks: str, record_property: Callable[[str, object], None]) -> None:
     known, scan = classes("v2"), FAKE["scan"](FAKE["LOOKS"][looks])
     settings = TissueSettings()
-    labels, _ = label_tissues(scan.voxels, scan.labels, known, spacing_mm=FAKE["SPACING_MM"], settings=settings)
+    labels, _ = label_tissues(Scan.of(scan.voxels, FAKE["SPACING_MM"], settings), scan.labels, known, settings)
     reached = {name: labels == known.number(name) for name in (MUSCLE, VISCERAL, SUBCUTANEOUS)}
     reached[MUSCLE] |= known.of("muscle")[labels]
     scores = [dice(scan.tissues[name], mask) for name, mask in reached.items()]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imedbench.curate.body import Scan
 from imedbench.curate.classes import MUSCLE, SUBCUTANEOUS, VISCERAL, classes
 from imedbench.curate.settings import TissueSettings
 from imedbench.curate.tissue import label_tissues, noise_of
@@ -15,7 +16,7 @@ KNOWN = classes("v2")
 
 def labelled(trunk: Any, settings: TissueSettings | None = None) -> NDArray[np.uint8]:
     told = settings or TissueSettings()
-    return label_tissues(trunk.voxels, trunk.labels, KNOWN, spacing_mm=trunk.spacing_mm, settings=told)[0]
+    return label_tissues(Scan.of(trunk.voxels, trunk.spacing_mm, told), trunk.labels, KNOWN, told)[0]
 
 
 def overlap(labels: NDArray[np.uint8], name: str, truth: NDArray[np.bool_]) -> float:

@@ -9,7 +9,8 @@ import pytest
 
 from imedbench.curate.classes import MUSCLE, SUBCUTANEOUS, TISSUES, VISCERAL, classes
 from imedbench.curate.settings import TissueSettings
-from imedbench.curate.totalseg import CurateSettings, CurateSummary, Progress, curate
+from imedbench.curate.task import CurateSettings
+from imedbench.curate.totalseg import CurateSummary, Progress, curate
 from imedbench.errors import BadInput
 from imedbench.io import read_image
 from imedbench.workers import Workers

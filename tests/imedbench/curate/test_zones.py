@@ -4,16 +4,19 @@ from typing import Any
 import numpy as np
 
 from imedbench.curate.classes import classes
-from imedbench.curate.grid import Grid
+from imedbench.curate.body import Scan
 from imedbench.curate.settings import TissueSettings
 from imedbench.curate.zones import AIR, BONE, CAVITY, UNDER_SKIN, WALL, find_zones
 
-SETTINGS = TissueSettings()
+SETTINGS = TissueSettings(grid_mm=2.0)
+
+
+def scan_of(trunk: Any) -> Scan:
+    return Scan.of(trunk.voxels, trunk.spacing_mm, SETTINGS)
 
 
 def zones_of(trunk: Any) -> np.ndarray:
-    grid = Grid.of((20, 100, 104), trunk.spacing_mm, 2.0)
-    return find_zones(trunk.voxels, trunk.labels, classes("v2"), grid=grid, settings=SETTINGS).zones
+    return find_zones(scan_of(trunk), trunk.labels, classes("v2"), SETTINGS).zones
 
 
 def test_rings(trunk: Any) -> None:
@@ -36,9 +39,8 @@ def test_a_gap_in_the_wall_does_not_join_its_sides(draw: Callable[..., Any]) -> 
 
 
 def test_without_a_label_inside_there_is_no_cavity(trunk: Any) -> None:
-    grid = Grid.of((20, 100, 104), trunk.spacing_mm, 2.0)
     bare = np.zeros_like(trunk.labels)
-    zones = find_zones(trunk.voxels, bare, classes("v2"), grid=grid, settings=SETTINGS).zones
+    zones = find_zones(scan_of(trunk), bare, classes("v2"), SETTINGS).zones
     assert not (zones == CAVITY).any()
 
 
@@ -47,6 +49,5 @@ def test_fat_that_muscles_shut_in_is_wall(trunk: Any) -> None:
     distance = np.hypot(*np.meshgrid((np.arange(100) - 50) * 2.0, (np.arange(104) - 52) * 2.0 - 60, indexing="ij"))
     voxels[:, distance < 20] = 55
     voxels[:, distance < 8] = -100
-    grid = Grid.of((20, 100, 104), trunk.spacing_mm, 2.0)
-    zones = find_zones(voxels, trunk.labels, classes("v2"), grid=grid, settings=SETTINGS).zones
+    zones = find_zones(Scan.of(voxels, trunk.spacing_mm, SETTINGS), trunk.labels, classes("v2"), SETTINGS).zones
     assert (zones[:, distance < 5] == WALL).all()
