@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imedbench.build.estimate import Estimate
     from imedbench.build.pipeline import BuildSummary
     from imedbench.build.pipeline import Progress as BuildProgress
+    from imedbench.curate.repairs import Edit
     from imedbench.curate.totalseg import CurateSummary
     from imedbench.curate.totalseg import Progress as CurateProgress
     from imedbench.evaluate.report import Report, ReportPaths
@@ -211,6 +212,19 @@ def print_curated(summary: "CurateSummary") -> None:
         f"{counted(mended, 'fault')} mended by rule; {counted(doubtful, 'subject')} doubtful: imedbench curate review"
     )
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.out))}[/]", soft_wrap=True)
+
+
+def print_edits(changed: "dict[str, list[Edit]]") -> None:
+    """What was changed in subjects that were repaired by hand."""
+    for name, edits in changed.items():
+        if not edits:
+            console.print(f"{escape(name)}: nothing was changed")
+            continue
+        console.print(f"[bold]{escape(name)}[/]  {sum(edit.ml for edit in edits):,.1f} ml")
+        for edit in edits[:20]:
+            console.print(f"  {edit.ml:10,.2f} ml  {escape(edit.was)} -> {escape(edit.now)}", highlight=False)
+        if len(edits) > 20:
+            console.print(f"  ... and {len(edits) - 20:,} more")
 
 
 def print_run(summary: "RunSummary", report: "Report", paths: "ReportPaths") -> None:

@@ -5,28 +5,45 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imedbench.cli.curated import curated_stats
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from imedbench.report.statistics import Distribution, Statistics
 
+CURATED = "subjects.jsonl"
+"""A file that curated data have, and stores have not."""
 TARGETS_SHOWN = 30
 PROBLEMS_SHOWN = 20
 BAR = 24
 
 
 def stats(
-    store: Annotated[Path, typer.Argument(help="A finished store.", exists=True, file_okay=False)],
+    store: Annotated[Path, typer.Argument(help="A finished store, or curated data.", exists=True, file_okay=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON instead.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page of curated data, with pictures, to this file.")
+    ] = None,
 ) -> None:
-    """Counts what a store holds: modalities, targets, masks, resolutions, splits, and what was left out."""
+    """Counts what a store holds: modalities, targets, masks, resolutions, splits, and what was left out.
+
+    Of data that `imedbench curate` made: the labelled share of the body before and after, and of each structure volume
+    and intensities. The page about a store is `imedbench view`'s.
+    """
     from dataclasses import asdict
     from json import dumps
 
     from imedbench.report.statistics import summarise
     from imedbench.store import Store
 
+    if (store / CURATED).is_file():
+        curated_stats(store, as_json=as_json, page=page)
+        return
+    if page is not None:
+        message = "the page about a store is written by `imedbench view`"
+        raise typer.BadParameter(message, param_hint="--page")
     statistics = summarise(Store.open(store))
     if as_json:
         typer.echo(dumps(asdict(statistics), indent=2, ensure_ascii=False, default=str))
@@ -76,18 +93,19 @@ def _show_left_out(statistics: "Statistics", console: "Console") -> None:
         console.print(f"  and {len(statistics.problems) - PROBLEMS_SHOWN:,} more")
 
 
-def _table(title: str, *columns: str) -> "Table":
+def titled(title: str, *columns: str) -> "Table":
+    """An empty table; its first column is of names, the others of numbers."""
     from rich import box
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left")
+        table.add_column(column, justify="right" if place else "left", no_wrap=not place)
     return table
 
 
 def _modalities(statistics: "Statistics") -> "Table":
-    table = _table("Modalities", "modality", "pictures", "volumes", "truth masks", "interactive masks")
+    table = titled("Modalities", "modality", "pictures", "volumes", "truth masks", "interactive masks")
     for row in statistics.modalities:
         counts = (row.pictures, row.volumes, row.truth, row.interactive)
         table.add_row(row.modality or "unknown", *(f"{count:,}" for count in counts))
@@ -97,7 +115,7 @@ def _modalities(statistics: "Statistics") -> "Table":
 def _targets(statistics: "Statistics") -> "Table":
     from imedbench.report.statistics import GROUPS
 
-    table = _table("Targets", "target", "group", "masks", "pictures", "volumes")
+    table = titled("Targets", "target", "group", "masks", "pictures", "volumes")
     rows = sorted(statistics.targets, key=lambda row: (-row.masks, -row.volumes, row.target))
     for row in rows[:TARGETS_SHOWN]:
         table.add_row(row.target, GROUPS[row.group], f"{row.masks:,}", f"{row.pictures:,}", f"{row.volumes:,}")
@@ -107,14 +125,14 @@ def _targets(statistics: "Statistics") -> "Table":
 
 
 def _splits(statistics: "Statistics") -> "Table":
-    table = _table("Splits", "side", "pictures", "volumes", "studies", "patients")
+    table = titled("Splits", "side", "pictures", "volumes", "studies", "patients")
     for row in statistics.splits:
         table.add_row(row.split, f"{row.pictures:,}", f"{row.volumes:,}", f"{row.studies:,}", f"{row.patients:,}")
     return table
 
 
 def _distribution(title: str, distribution: "Distribution") -> "Table":
-    table = _table(title, "class", "count", "share")
+    table = titled(title, "class", "count", "share")
     table.add_column("")
     peak = max(distribution.shares)
     for name, count, share in zip(distribution.classes, distribution.counts, distribution.shares, strict=True):
@@ -123,7 +141,7 @@ def _distribution(title: str, distribution: "Distribution") -> "Table":
 
 
 def _pairs(title: str, pairs: tuple[tuple[str, int], ...]) -> "Table":
-    table = _table(title, "rule", "count")
+    table = titled(title, "rule", "count")
     for name, count in pairs:
         table.add_row(name, f"{count:,}")
     return table

@@ -13,6 +13,11 @@ LEVEL = 1
 """Of gzip, for labels: they are small at any."""
 
 
+def picture_path(out: Path, subject: str) -> Path:
+    """Of the slices of a subject."""
+    return out / WORK / "pictures" / f"{subject}.webp"
+
+
 def write(path: Path, content: bytes) -> None:
     """All or nothing."""
     part = path.with_name(f".{path.name}.part")

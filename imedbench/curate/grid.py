@@ -76,6 +76,11 @@ class Grid:
         near: Mask = self.distance(mask) <= mm
         return near
 
+    def rim(self, mask: Mask, mm: float) -> Mask:
+        """What of a mask is so near to its border in space; its outermost voxels in the slice at least."""
+        near: Mask = mask & (self.depth(mask) <= max(mm, *self.spacing_mm[1:]))
+        return near
+
     def shrunk(self, mask: Mask, mm: float) -> Mask:
         """A mask without what is so near to its border; the volume's border is none."""
         deep: Mask = self.depth(mask) > mm

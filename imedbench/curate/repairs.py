@@ -117,7 +117,7 @@ def _edits(was: NDArray[np.uint8], now: NDArray[np.uint8], names: Sequence[str],
 
 
 def colours(classes: Classes) -> NDArray[np.uint8]:
-    """(256, 3): a colour for every number, those of the tissues as on the pages; black for none."""
+    """(256, 3): a colour for every number; black for none."""
     found = np.zeros((256, 3), np.uint8)
     for number in range(1, len(classes.every) + 1):
         # Steps by the golden ratio: neighbours in number differ in hue.

@@ -1,6 +1,7 @@
 """What is done for one subject; its folder is written first, and last a line about it."""
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -16,10 +17,11 @@ from imedbench.curate.body import Scan
 from imedbench.curate.classes import Classes, Version, classes
 from imedbench.curate.decisions import Decision
 from imedbench.curate.doubts import doubts_of
-from imedbench.curate.files import CT, LABELS, LEVEL, MASKS, WORK, link, write
+from imedbench.curate.files import CT, LABELS, LEVEL, MASKS, WORK, link, picture_path, write
 from imedbench.curate.findings import Finding
 from imedbench.curate.known import cleared, errors_of
 from imedbench.curate.measures import labelled_share, structures
+from imedbench.curate.montage import montage
 from imedbench.curate.repairs import digest_of, repair_path
 from imedbench.curate.rules import mended
 from imedbench.curate.settings import TissueSettings
@@ -140,6 +142,7 @@ def _curated(task: Task) -> dict[str, Any]:
     labels, zones = label_tissues(scan, right, known, settings.tissue)
     if (repair := repair_path(task.out, task.name)).is_file():
         labels = read_numbers(repair, subject.image, len(known.every))
+    _draw(picture_path(task.out, task.name), montage(scan, labels, known))
     _write_subject(task, subject, labels, same_image=not any(each.remedy == "turned" for each in turned))
     return {
         "known_errors": [error.model_dump(mode="json", exclude={"subject", "versions"}) for error in errors],
@@ -168,6 +171,15 @@ def _measured(
         "structures": [asdict(each) for each in structures(scan.voxels, after, known, scan.spacing_mm)],
         "doubts": [asdict(doubt) for doubt in doubts_of(scan, after, known)],
     }
+
+
+def _draw(path: Path, picture: NDArray[np.uint8]) -> None:
+    from PIL import Image as Pillow
+
+    path.parent.mkdir(exist_ok=True)
+    content = io.BytesIO()
+    Pillow.fromarray(picture).save(content, format="WEBP", quality=82, method=4)
+    write(path, content.getvalue())
 
 
 def _write_subject(task: Task, subject: Subject, labels: NDArray[np.uint8], *, same_image: bool) -> None:

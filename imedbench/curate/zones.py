@@ -48,8 +48,7 @@ def find_zones(scan: Scan, labels: Array, classes: Classes, settings: TissueSett
     sides = scene.sides()
     zones = scene.zones(sides, scene.muscle(sides))
     wall, faces = zones == WALL, generate_binary_structure(3, 1)
-    deep = grid.depth(body) > settings.skin_mm
-    muscular = binary_dilation(wall, faces) & deep & (zones != BONE) & body
+    muscular = binary_dilation(wall, faces) & ~grid.rim(body, settings.skin_mm) & (zones != BONE) & body
     fatty = zones.copy()
     for side in (CAVITY, UNDER_SKIN):
         fatty[binary_dilation(zones == side, faces) & wall] = side
@@ -83,6 +82,10 @@ class _Scene:
     settings: TissueSettings
 
     @property
+    def skin(self) -> Mask:
+        return self.grid.rim(self.body, self.settings.skin_mm)
+
+    @property
     def fat(self) -> Mask:
         return self._unlabelled(*self.settings.fat_hu)
 
@@ -107,8 +110,8 @@ class _Scene:
         Both sides grow through fat, from the skin and from what has a label inside the trunk; they meet where fat is
         narrow, or within muscle. That also closes gaps of the wall: between muscles, at the linea alba, in the groin.
         """
-        depth, skin = self.grid.depth(self.body), self.settings.skin_mm
-        under = self.body & (depth <= skin) | self.fat & (depth <= skin + 2 * max(self.grid.spacing_mm))
+        near = self.settings.skin_mm + 2 * max(self.grid.spacing_mm)
+        under = self.skin | self.fat & self.grid.rim(self.body, near)
         inner = self.classes.of("inside")[self.told]
         markers = np.zeros(self.hu.shape, np.int32)
         markers[under] = 1
@@ -135,8 +138,7 @@ class _Scene:
 
     def muscle(self, sides: NDArray[np.int32]) -> Mask:
         """Lean tissue of the wall and the limbs, with the muscles that have a label."""
-        skin = self.grid.depth(self.body) <= self.settings.skin_mm
-        lean = self.lean & ~skin
+        lean = self.lean & ~self.skin
         outer = self._without_islands(lean & (sides == 1))
         anchors = outer | self.named | self.bone
         steps = max(1, round(self.settings.wall_mm / max(self.grid.spacing_mm)))
@@ -162,9 +164,8 @@ class _Scene:
         solid, between = muscle | self.bone, self.settings.between_mm
         # Corners of the cavity are no gaps: less is closed on that side.
         wall = self.grid.closed(solid, between) & (sides == 1) | self.grid.closed(solid, between / 2) & (sides == 2)
-        skin = self.grid.depth(self.body) <= self.settings.skin_mm
         found = np.where(wall | muscle, WALL, AIR).astype(np.uint8)
-        for side, zone, start in ((1, UNDER_SKIN, skin), (2, CAVITY, self.classes.of("inside")[self.told])):
+        for side, zone, start in ((1, UNDER_SKIN, self.skin), (2, CAVITY, self.classes.of("inside")[self.told])):
             parts = cc3d.connected_components(self.body & (sides == side) & ~wall, connectivity=6)
             reached = np.zeros(int(parts.max()) + 1, np.bool_)
             reached[np.unique(parts[start])] = True

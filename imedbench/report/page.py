@@ -33,7 +33,16 @@ def webp_uri(picture: Array, quality: int = 82) -> str:
 
     target = io.BytesIO()
     Pillow.fromarray(picture).save(target, format="WEBP", quality=quality, method=5)
-    return "data:image/webp;base64," + base64.b64encode(target.getvalue()).decode("ascii")
+    return _uri(target.getvalue(), "image/webp")
+
+
+def file_uri(path: Path, kind: str) -> str:
+    """A file as a data URI of a media type."""
+    return _uri(path.read_bytes(), kind)
+
+
+def _uri(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def write_page(text: str, path: Path) -> None:

@@ -103,7 +103,9 @@ def test_bytes_a_mask(
         np.testing.assert_array_equal(found.lengths, masks.lengths)
 
 
-def test_decoding_one_mask(sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any, times_faster: Any) -> None:
+def test_decoding_one_mask(
+    sixty: Masks, sixty_coco: list[Any], benchmark: Any, fastest: Any, times_faster: Any
+) -> None:
     middle = int(np.argsort(np.diff(sixty.indptr))[COMPARED // 2])
     dense = benchmark(sixty.decode, middle)
     np.testing.assert_array_equal(dense, coco.decode(sixty_coco[middle]))

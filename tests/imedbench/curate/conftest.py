@@ -73,6 +73,63 @@ def noisy() -> Trunk:
     return _draw(noise=40.0)
 
 
+MANIKIN_MM = (6.0, 5.0, 5.0)
+SPINE = ("T8", "T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
+
+
+@dataclass(frozen=True)
+class Manikin:
+    """A trunk of blocks where organs are: enough for what rules ask."""
+
+    voxels: NDArray[np.int16]
+    labels: NDArray[np.uint8]
+    spacing_mm: tuple[float, float, float] = MANIKIN_MM
+
+    def named(self, **names: str) -> "Manikin":
+        """With structures under other names."""
+        known = classes("v2")
+        table = np.arange(256, dtype=np.uint8)
+        for name, other in names.items():
+            table[known.number(name)] = known.number(other)
+        return Manikin(self.voxels, table[self.labels])
+
+    def flipped(self, axis: int) -> "Manikin":
+        return Manikin(np.flip(self.voxels, axis), np.flip(self.labels, axis))
+
+
+def _block(manikin: Manikin, name: str, at: tuple[int, int, int], size: tuple[int, int, int], hu: int) -> None:
+    where = tuple(slice(low, low + length) for low, length in zip(at, size, strict=True))
+    manikin.labels[where] = classes("v2").number(name)
+    manikin.voxels[where] = hu
+
+
+@pytest.fixture
+def manikin() -> Manikin:
+    """z from below, y from behind, x from the patient's left."""
+    shape = (62, 50, 70)
+    _, y, x = np.meshgrid(np.zeros(shape[0]), np.arange(50) - 25, np.arange(70) - 35, indexing="ij")
+    reach = np.hypot(y / 21, x / 31)
+    voxels = np.full(shape, AIR, np.int16)
+    voxels[reach < 1] = FAT
+    voxels[(reach < 0.86) & (reach > 0.78)] = MUSCLE
+    made = Manikin(voxels, np.zeros(shape, np.uint8))
+    for place, name in enumerate(reversed(SPINE)):
+        _block(made, f"vertebrae_{name}", (4 + 5 * place, 9, 32), (4, 6, 6), BONE)
+    for number in range(6, 11):
+        _block(made, f"rib_left_{number}", (58 - 4 * (number - 5), 12, 10), (2, 10, 3), BONE)
+        _block(made, f"rib_right_{number}", (58 - 4 * (number - 5), 12, 57), (2, 10, 3), BONE)
+    _block(made, "autochthon_left", (0, 8, 24), (62, 5, 6), MUSCLE)
+    _block(made, "autochthon_right", (0, 8, 40), (62, 5, 6), MUSCLE)
+    _block(made, "kidney_left", (22, 17, 20), (8, 6, 6), 40)
+    _block(made, "kidney_right", (20, 17, 44), (8, 6, 6), 40)
+    _block(made, "liver", (32, 18, 38), (12, 16, 16), 60)
+    _block(made, "spleen", (34, 18, 16), (8, 8, 6), 50)
+    _block(made, "stomach", (34, 30, 20), (8, 6, 8), 30)
+    _block(made, "heart", (48, 26, 28), (10, 10, 12), 45)
+    _block(made, "urinary_bladder", (2, 28, 31), (6, 8, 8), 10)
+    return made
+
+
 @pytest.fixture
 def source(tmp_path: Path, trunk: Trunk) -> Path:
     """Two subjects in the published layout: one with a file a class, one with a file of all."""

@@ -57,3 +57,12 @@ def test_closing_fills_what_is_narrow_and_opening_takes_it_away() -> None:
 
 def test_volume_of_a_block() -> None:
     assert Grid((1, 1, 1), (1, 1, 1), (5.0, 10.0, 20.0)).voxel_ml == 1
+
+
+def test_the_rim_is_a_voxel_thick_at_least() -> None:
+    mask = np.zeros((3, 9, 9), np.bool_)
+    mask[:, 2:7, 2:7] = True
+    grid = Grid((3, 9, 9), (1, 1, 1), (2.0, 5.0, 5.0))
+    rim = grid.rim(mask, 3.0)
+    assert np.count_nonzero(rim[0]) == 16
+    assert np.count_nonzero(grid.rim(mask, 10.0)[0]) == 24

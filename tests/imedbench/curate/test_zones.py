@@ -3,8 +3,8 @@ from typing import Any
 
 import numpy as np
 
-from imedbench.curate.classes import classes
 from imedbench.curate.body import Scan
+from imedbench.curate.classes import classes
 from imedbench.curate.settings import TissueSettings
 from imedbench.curate.zones import AIR, BONE, CAVITY, UNDER_SKIN, WALL, find_zones
 
