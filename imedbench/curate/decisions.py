@@ -35,9 +35,12 @@ def read_decisions(out: Path) -> dict[str, Decision]:
         return {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, restkey="more", restval=""))
+            table = csv.DictReader(file, restkey="more", restval="")
+            rows, header = list(table), table.fieldnames
     except (UnicodeDecodeError, csv.Error) as problem:
         raise BadInput(path, "is no table of decisions", _REMEDY) from problem
+    if header is not None and tuple(header) != COLUMNS:
+        raise BadInput(path, f"has a header of {', '.join(header)}", _REMEDY)
     found = {}
     for line, row in enumerate(rows, 2):
         if set(row) != set(COLUMNS) or row["verdict"] not in get_args(Verdict) or not row["subject"]:

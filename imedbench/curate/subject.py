@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.curate.classes import Classes
-from imedbench.curate.files import CT, LABELS, MASKS
+from imedbench.curate.files import CT, LABELS, MASKS, SUMMARY
 from imedbench.curate.grid import Spacing
 from imedbench.errors import BadInput
 from imedbench.io.geometry import on_grid_of
@@ -56,8 +56,10 @@ def find_subjects(source: Path) -> list[Path]:
     """The folders of a data set that hold a CT, in order of their names.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or this is what comes out of a curation.
     """
+    if (source / SUMMARY).is_file():
+        raise BadInput(source, "is curated already", "name the data as they were published")
     found = sorted(path.parent for path in source.glob(f"*/{CT}"))
     if not found:
         remedy = f"name the folder that the archive was unpacked to, with a folder a subject and {CT} in each"

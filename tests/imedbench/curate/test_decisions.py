@@ -27,7 +27,6 @@ def test_a_table_of_a_spreadsheet(tmp_path: Path) -> None:
     ("text", "line"),
     [
         ("subject,verdict,note\ns0001,rejct,odd\n", 2),
-        ("subject;verdict;note\ns0001;reject;odd\n", 2),
         ("subject,verdict,note\ns0000,accept,\ns0001,reject,odd,more\n", 3),
         ("subject,verdict,note\n,reject,odd\n", 2),
     ],
@@ -35,6 +34,13 @@ def test_a_table_of_a_spreadsheet(tmp_path: Path) -> None:
 def test_a_line_that_cannot_be_read(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / DECISIONS).write_text(text)
     with pytest.raises(BadInput, match=f"cannot be read in line {line}.*accept, reject or nothing"):
+        read_decisions(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "subject;verdict;note\ns0001;reject;odd\n", "subject,note\ns0001,odd\n"])
+def test_another_header(tmp_path: Path, text: str) -> None:
+    (tmp_path / DECISIONS).write_text(text)
+    with pytest.raises(BadInput, match="has a header of"):
         read_decisions(tmp_path)
 
 

@@ -68,3 +68,16 @@ def test_what_is_no_ct(source: Path, write: Write, trunk: Any, change: Callable[
     write(source / "s0001" / "ct.nii.gz", change(trunk.voxels).astype(np.int16))
     with pytest.raises(BadInput, match=r"ct.nii.gz: is no CT in Hounsfield units: .* give the CT itself"):
         read_subject(source / "s0001", KNOWN)
+
+
+@pytest.mark.parametrize("offset", [-1024, -2048])
+def test_an_intercept_that_was_added_twice(source: Path, write: Write, trunk: Any, offset: int) -> None:
+    write(source / "s0001" / "ct.nii.gz", (trunk.voxels + offset).astype(np.int16))
+    with pytest.raises(BadInput, match=rf"ct.nii.gz: is not in Hounsfield units: .* a median of {60 + offset}"):
+        read_subject(source / "s0001", KNOWN)
+
+
+def test_what_is_curated_is_no_source(source: Path) -> None:
+    (source / "subjects.jsonl").write_text("")
+    with pytest.raises(BadInput, match="is curated already"):
+        find_subjects(source)

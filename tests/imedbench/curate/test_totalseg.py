@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from imedbench.curate.classes import MUSCLE, SUBCUTANEOUS, TISSUES, VISCERAL, classes
+from imedbench.curate.decisions import Decision, write_decisions
 from imedbench.curate.settings import TissueSettings
-from imedbench.curate.task import CurateSettings
+from imedbench.curate.task import CurateSettings, Task, curate_subject
 from imedbench.curate.totalseg import CurateSummary, Progress, curate
 from imedbench.errors import BadInput
 from imedbench.io import read_image
@@ -121,3 +122,41 @@ def test_workers_change_nothing(source: Path, tmp_path: Path, workers: int) -> N
 def test_no_subjects(tmp_path: Path) -> None:
     with pytest.raises(BadInput):
         run(tmp_path, tmp_path / "out")
+
+
+def test_a_fault_of_the_program_stays_with_its_subject(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(task: Task) -> bool:
+        if task.name == "s0000":
+            raise ZeroDivisionError("by nothing")
+        return curate_subject(task)
+
+    monkeypatch.setattr("imedbench.curate.totalseg.curate_subject", fail)
+    (problem,) = run(source, tmp_path / "out").problems
+    assert "s0000: ZeroDivisionError: by nothing. This is a fault of imedbench" in problem["error"]
+    assert "Traceback" in problem["traceback"]
+    assert (tmp_path / "out" / "s0001" / "labels.nii.gz").is_file()
+
+
+def test_what_is_rejected_is_left_out_until_it_is_not(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(source, out)
+    write_decisions(out, {"s0000": Decision("reject", "moved"), "s0001": Decision("accept", "fine")})
+    before = (out / "s0001" / "labels.nii.gz").stat().st_mtime_ns
+    summary = run(source, out)
+    assert [(row["subject"], row["rejected"]) for row in summary.rejected] == [("s0000", "moved")]
+    assert [row["subject"] for row in summary.curated] == ["s0001"]
+    assert not (out / "s0000").exists()
+    assert (out / "s0001" / "labels.nii.gz").stat().st_mtime_ns == before
+    write_decisions(out, {})
+    assert len(run(source, out).curated) == 2
+    assert (out / "s0000" / "labels.nii.gz").is_file()
+
+
+def test_a_table_of_decisions_that_cannot_be_read_stops_the_run(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "review.csv").write_text("nonsense")
+    with pytest.raises(BadInput, match=r"review\.csv"):
+        run(source, out)
