@@ -40,15 +40,15 @@ class Zones:
 
 def find_zones(scan: Scan, labels: Array, classes: Classes, settings: TissueSettings) -> Zones:
     """The zones of a CT with labels (z, y, x)."""
-    grid, hu, body = scan.grid, scan.hu, scan.body
+    grid, body = scan.grid, scan.body
     told = grid.middles(labels)
     spine = grid.closed(classes.like("vertebrae_*")[told], _DISC_MM)
-    bone = ((_bones(hu, grid, settings) | spine) & (told == 0) | classes.of("bone")[told]) & body
-    scene = _Scene(hu, told, body, bone, classes=classes, grid=grid, settings=settings)
+    bone = ((_bones(scan.hu, grid, settings) | spine) & (told == 0) | classes.of("bone")[told]) & body
+    scene = _Scene(scan, told, bone, classes, settings)
     sides = scene.sides()
     zones = scene.zones(sides, scene.muscle(sides))
     wall, faces = zones == WALL, generate_binary_structure(3, 1)
-    muscular = binary_dilation(wall, faces) & ~grid.rim(body, settings.skin_mm) & (zones != BONE) & body
+    muscular = binary_dilation(wall, faces) & ~scan.rim(settings.skin_mm) & (zones != BONE) & body
     fatty = zones.copy()
     for side in (CAVITY, UNDER_SKIN):
         fatty[binary_dilation(zones == side, faces) & wall] = side
@@ -69,21 +69,31 @@ def _bones(hu: Distances, grid: Grid, settings: TissueSettings) -> Mask:
     return np.stack(found)
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
     """What zones are found from."""
 
-    hu: Distances
+    scan: Scan
     told: NDArray[np.integer]
-    body: Mask
     bone: Mask
     classes: Classes
-    grid: Grid
     settings: TissueSettings
 
     @property
+    def grid(self) -> Grid:
+        return self.scan.grid
+
+    @property
+    def body(self) -> Mask:
+        return self.scan.body
+
+    @property
+    def hu(self) -> Distances:
+        return self.scan.hu
+
+    @property
     def skin(self) -> Mask:
-        return self.grid.rim(self.body, self.settings.skin_mm)
+        return self.scan.rim(self.settings.skin_mm)
 
     @property
     def fat(self) -> Mask:
@@ -111,7 +121,7 @@ class _Scene:
         narrow, or within muscle. That also closes gaps of the wall: between muscles, at the linea alba, in the groin.
         """
         near = self.settings.skin_mm + 2 * max(self.grid.spacing_mm)
-        under = self.skin | self.fat & self.grid.rim(self.body, near)
+        under = self.skin | self.fat & self.scan.rim(near)
         inner = self.classes.of("inside")[self.told]
         markers = np.zeros(self.hu.shape, np.int32)
         markers[under] = 1

@@ -19,6 +19,8 @@ LEAST = {
     "obese": (0.94, 0.91, 0.97),
     # Fat under the skin that is one to three voxels thick.
     "lean": (0.94, 0.94, 0.88),
+    # The circle cuts through the fat under the skin, lengthwise.
+    "round field of view": (0.94, 0.94, 0.92),
     "noise": (0.91, 0.90, 0.93),
     # The fat of one armpit, shut in by muscle, is taken for the inside of the chest.
     "thorax": (0.93, 0.74, 0.92),

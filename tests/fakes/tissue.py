@@ -16,6 +16,7 @@ from imedbench.demo.torso import FAT_HU, MUSCLE_HU, SIDES, SKIN_HU, Torso, build
 from imedbench.targets import Vocabulary
 
 SPACING_MM = (3.0, 1.5, 1.5)
+BEYOND_HU = -2048
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Looks:
     """Vessels and kidneys at the height of an arterial phase."""
     cut_mm: float = 0.0
     """What the field of view leaves out on the patient's left."""
+    circle_mm: float = 0.0
+    """Radius of the circle that is reconstructed; beyond it voxels hold what no air has."""
     span_mm: tuple[float, float] = (-240.0, 240.0)
     """Of the body, from the middle of the trunk: towards the feet, towards the head."""
     seed: int = 3
@@ -47,6 +50,7 @@ LOOKS = {
     "scoliotic": Looks(bend_mm=22),
     "arms down": Looks(arms=True),
     "cut field of view": Looks(cut_mm=60),
+    "round field of view": Looks(circle_mm=150),
     "metal": Looks(metal=True),
     "noise": Looks(noise=3.5),
     "contrast": Looks(contrast=True),
@@ -101,6 +105,12 @@ def scan(looks: Looks, spacing_mm: tuple[float, float, float] = SPACING_MM) -> S
         again = _scanned(canvas, np.random.default_rng(looks.seed + 1)).astype(np.float32)
         clean += (looks.noise - 1) / np.sqrt(2) * (clean - again)
     voxels = clean.clip(-1024, 3071).astype(np.int16)
+    if looks.circle_mm:
+        beyond = np.broadcast_to(np.hypot(canvas.y, canvas.x) > looks.circle_mm, voxels.shape)
+        voxels[beyond] = BEYOND_HU
+        labels[beyond] = 0
+        body &= ~beyond
+        tissues = {name: mask & ~beyond for name, mask in tissues.items()}
     keep = slice(0, shape[2] - int(looks.cut_mm / spacing_mm[2]) if looks.cut_mm else None)
     cut = (slice(None), slice(None), keep)
     return Scan(voxels[cut], labels[cut], {name: mask[cut] for name, mask in tissues.items()}, body[cut])

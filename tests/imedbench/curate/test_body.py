@@ -1,6 +1,6 @@
 import numpy as np
 
-from imedbench.curate.body import find_body
+from imedbench.curate.body import Scan, find_body
 from imedbench.curate.grid import Grid
 from imedbench.curate.settings import TissueSettings
 
@@ -41,3 +41,14 @@ def test_an_arm_is_and_a_pillow_that_is_thick_but_light_is_not() -> None:
 
 def test_nothing_there() -> None:
     assert not find_body(np.full((2, 8, 8), -1000.0, np.float32), GRID, TissueSettings()).any()
+
+
+def test_where_the_scan_cuts_the_body_off_there_is_no_skin() -> None:
+    voxels = np.broadcast_to(scene(), (6, 60, 80)).astype(np.int16)
+    voxels[:, :, 50:] = -2048
+    scan = Scan.of(voxels, (3.0, 3.0, 3.0), TissueSettings())
+    assert scan.body[:, 20, 49].all()
+    rim = scan.rim(3.0)
+    assert rim[:, 20, 20].all()
+    assert not rim[:, 20, 44:50].any()
+    assert Scan.of(scene(), (3.0, 3.0, 3.0), TissueSettings()).rim(3.0)[:, 20, 59].all()
