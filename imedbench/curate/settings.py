@@ -27,7 +27,7 @@ class TissueSettings:
     """What is less dense inside the body is gas; the rim of gas passes through the intensities of fat."""
     noise_hu: float = Field(default=15.0, ge=0)
     """Deviation of the noise from which on intensities are smoothed: a tenth of what lies between fat and muscle."""
-    smooth_mm: float = Field(default=1.2, ge=0)
+    smooth_mm: float = Field(default=0.8, ge=0)
     """Deviation of the Gaussian that they go through then, in each slice."""
     grid_mm: PositiveFloat = 3.0
     """Where tissues lie to each other is found on voxels of about this size."""

@@ -21,6 +21,8 @@ _STEPS = 100
 """Of the heights that fat and lean tissue rise to."""
 _HOLE_MM2 = 3000.0
 """Holes in a slice of dense bone that are larger hold more than marrow."""
+_POCKET_ML = 20.0
+"""Fat that hangs on the trunk's inside by a narrow passage and is smaller is likely a part of it."""
 _DISC_MM = 6.0
 """Half of what lies between two vertebrae at most: discs, and vertebrae that were labelled in part."""
 
@@ -181,6 +183,19 @@ class _Scene:
             reached[np.unique(parts[start])] = True
             found[(parts > 0) & (found == AIR)] = WALL
             found[(parts > 0) & reached[parts] & ~muscle] = zone
+        found[self._pockets(found == CAVITY)] = WALL
         found[self.bone] = BONE
         found[~self.body] = AIR
+        return found
+
+    def _pockets(self, cavity: Mask) -> Mask:
+        """What hangs on the cavity by a narrow passage only, and has nothing in it that has a label: armpits do."""
+        cores = cc3d.connected_components(self.grid.shrunk(cavity, self.settings.between_mm), connectivity=6)
+        own = np.bincount(cores.ravel()) * self.grid.voxel_ml >= _POCKET_ML
+        own[np.unique(cores[self.classes.of("inside")[self.told]])] = False
+        own[0] = False
+        if not own.any():
+            return np.zeros(cavity.shape, np.bool_)
+        far, near = self.grid.distance((cores > 0) & ~own[cores]), self.grid.distance(own[cores])
+        found: Mask = cavity & (near < far)
         return found

@@ -1,13 +1,14 @@
 """CTs of phantoms whose muscle and fat are known from the surfaces that they were drawn with, not from intensities."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.curate.classes import MUSCLE, SUBCUTANEOUS, VISCERAL, Classes, classes
 from imedbench.demo.abdomen import Findings, paint_abdomen
-from imedbench.demo.canvas import Canvas, Field
+from imedbench.demo.canvas import Box, Canvas, Field
 from imedbench.demo.chest import paint_chest
 from imedbench.demo.curves import curve, mirrored
 from imedbench.demo.phantom import TABLE_HU, _scanned
@@ -15,6 +16,7 @@ from imedbench.demo.skeleton import paint_cage, paint_pelvis, paint_spine
 from imedbench.demo.torso import FAT_HU, MUSCLE_HU, SIDES, SKIN_HU, Torso, build_torso, paint_back, paint_seat
 from imedbench.targets import Vocabulary
 
+_BONE_HU = 150.0
 SPACING_MM = (3.0, 1.5, 1.5)
 BEYOND_HU = -2048
 
@@ -72,6 +74,23 @@ class Scan:
     body: NDArray[np.bool_]
 
 
+class _Painted(Canvas):
+    """A canvas that knows how much of each voxel is fat, and how much lean, whatever else is in it."""
+
+    def __init__(self, *told: Any, **named: Any) -> None:
+        super().__init__(*told, **named)
+        self.fat, self.lean = np.zeros(self.hu.shape, np.float32), np.zeros(self.hu.shape, np.float32)
+
+    def paint(self, box: Box, distance: Field, hu: float | Field, name: str | None = None) -> None:
+        super().paint(box, distance, hu, name)
+        share = np.clip(0.5 - distance / self.edge_mm, 0, 1).astype(np.float32)
+        # What is painted between the two is a mixture, as fascia is; gas and bone are neither.
+        fatty = np.clip((MUSCLE_HU - hu) / (MUSCLE_HU - FAT_HU), 0, 1)
+        for whole, part in ((self.fat, fatty), (self.lean, 1 - fatty)):
+            new = np.where((np.asarray(hu) > 2 * FAT_HU) & (np.asarray(hu) < _BONE_HU), part, 0)
+            whole[box] += share * (new - whole[box])
+
+
 def scan(looks: Looks, spacing_mm: tuple[float, float, float] = SPACING_MM) -> Scan:
     """The CT."""
     rng = np.random.default_rng(looks.seed)
@@ -79,7 +98,7 @@ def scan(looks: Looks, spacing_mm: tuple[float, float, float] = SPACING_MM) -> S
     wide = 420 + 2 * max(0.0, looks.fat_mm - 20) + (120 if looks.arms else 0)
     lengths = (high - low, 300 + 2 * max(0.0, looks.fat_mm - 20), wide)
     shape = tuple(int(length / step) for length, step in zip(lengths, spacing_mm, strict=True))
-    canvas = Canvas((shape[0], shape[1], shape[2]), spacing_mm, rng, height_mm=(low + high) / 2)
+    canvas = _Painted((shape[0], shape[1], shape[2]), spacing_mm, rng, height_mm=(low + high) / 2)
     if looks.bend_mm:
         canvas.x = (canvas.x - looks.bend_mm * np.sin(canvas.z / 70)).astype(np.float32)
     torso = build_torso(canvas, looks.fat_mm)
@@ -129,13 +148,11 @@ def _labels(canvas: Canvas, known: Classes) -> NDArray[np.uint8]:
 
 
 def _tissues(
-    canvas: Canvas, torso: Torso, labels: NDArray[np.uint8], *, arms: NDArray[np.uint8]
+    canvas: _Painted, torso: Torso, labels: NDArray[np.uint8], *, arms: NDArray[np.uint8]
 ) -> dict[str, NDArray[np.bool_]]:
-    """By what was painted, before any scanner: intensities there are exact."""
+    """By what was painted, before any scanner: a voxel is of the tissue that has more than half of it."""
     free = (labels == 0) & (canvas.labels == 0)
-    # A voxel that two tissues share is of the one that has more of it.
-    half = (FAT_HU + MUSCLE_HU) / 2
-    fat, lean = (canvas.hu > 2 * FAT_HU - half) & (canvas.hu < half), (canvas.hu >= half) & (canvas.hu < 150)
+    fat, lean = canvas.fat > 0.5, canvas.lean > 0.5
     within = torso.trunk < 0
     named = classes("v2").of("muscle")[labels]
     return {

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,18 @@ def test_a_table_of_decisions_that_cannot_be_read_stops_the_run(source: Path, tm
     (out / "review.csv").write_text("nonsense")
     with pytest.raises(BadInput, match=r"review\.csv"):
         run(source, out)
+
+
+def test_the_first_version(source: Path, tmp_path: Path, write: Any, trunk: Any) -> None:
+    known, first = classes("v2"), classes("v1")
+    labels = np.zeros_like(trunk.labels)
+    for name in ("liver", "vertebrae_L3"):
+        labels[trunk.labels == known.number(name)] = first.number(name)
+    shutil.rmtree(source / "s0000")
+    write(source / "s0001" / "labels.nii.gz", labels)
+    summary = run(source, tmp_path / "out", replace(SETTINGS, version="v1"))
+    assert {each["name"] for each in summary.curated[0]["structures"]} == {"liver", "vertebrae_L3", *TISSUES}
+    assert len(json.loads((tmp_path / "out" / "labels.json").read_text())) == 107
+    found = read_image(tmp_path / "out" / "s0001" / "labels.nii.gz").voxels
+    assert np.array_equal(found[labels > 0], labels[labels > 0])
+    assert (found == first.number(MUSCLE)).sum() > 1000

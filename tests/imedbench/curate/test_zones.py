@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from imedbench.curate.body import Scan
 from imedbench.curate.classes import classes
@@ -51,3 +52,19 @@ def test_fat_that_muscles_shut_in_is_wall(trunk: Any) -> None:
     voxels[:, distance < 8] = -100
     zones = find_zones(Scan.of(voxels, trunk.spacing_mm, SETTINGS), trunk.labels, classes("v2"), SETTINGS).zones
     assert (zones[:, distance < 5] == WALL).all()
+
+
+@pytest.mark.parametrize(("passage_mm", "zone"), [(11.0, WALL), (30.0, CAVITY)])
+def test_a_pocket_is_inside_if_its_passage_is_wide(trunk: Any, passage_mm: float, zone: int) -> None:
+    voxels = trunk.voxels.copy()
+    y, x = np.meshgrid((np.arange(100) - 50) * 2.0, (np.arange(104) - 52) * 2.0, indexing="ij")
+    pocket = np.hypot(y, x - 59) < 17
+    hollow = pocket | (np.abs(y) < passage_mm / 2) & (x > 30) & (x < 59)
+    muscle = (np.hypot(y, x - 59) < 26) & ~hollow & (np.hypot(y, x) < 81)
+    voxels[:, hollow] = -100
+    voxels[:, muscle] = 55
+    labels = trunk.labels.copy()
+    labels[:, muscle] = classes("v2").number("iliopsoas_right")
+    zones = find_zones(Scan.of(voxels, trunk.spacing_mm, SETTINGS), labels, classes("v2"), SETTINGS).zones
+    middle = np.hypot(y, x - 59) < 8
+    assert (zones[:, middle] == zone).mean() > 0.95
