@@ -51,6 +51,7 @@ def mended(scan: Scan, labels: NDArray[np.uint8], classes: Classes) -> tuple[NDA
     Exchanged names are given back, specks take the label around them or none, and what lies beyond the skin has none.
     Where more than one answer is possible nothing is changed: such findings are for review.
     """
+    # As 50 of the published MR subjects are: https://github.com/wasserth/TotalSegmentator/issues/511
     if not labels.any():
         return labels, [Finding("empty", (), "has no structure with a label", "review")]
     labels, findings = _inside(scan, labels, classes)

@@ -68,3 +68,36 @@ def test_fat_between_muscles_is_a_choice(trunk: Any, between: str, name: str) ->
     expected = KNOWN.number(name) if name else 0
     # What lies beside another zone may be its.
     assert (labels[layer] == expected).mean() > 0.5
+
+
+def test_two_legs() -> None:
+    """No organ is in the scan: fat is under the skin, or between muscles."""
+    y, x = np.meshgrid((np.arange(90) - 45) * 2.0, (np.arange(180) - 90) * 2.0, indexing="ij")
+    radius = np.minimum(np.hypot(y, x - 85), np.hypot(y, x + 85))
+    plane = np.select([radius < 14, radius < 52, radius < 67, radius < 70], [400, 55, -100, 20], -1000)
+    voxels = np.repeat(plane[None], 20, 0).astype(np.int16)
+    labels = np.zeros(voxels.shape, np.uint8)
+    for side, sign in (("left", -1), ("right", 1)):
+        labels[:, np.hypot(y, x - 85 * sign) < 14] = KNOWN.number(f"femur_{side}")
+    found = label_tissues(Scan.of(voxels, (3.0, 2.0, 2.0), TissueSettings()), labels, KNOWN, TissueSettings())[0]
+    assert overlap(found, MUSCLE, voxels == 55) > 0.97
+    assert overlap(found, SUBCUTANEOUS, voxels == -100) > 0.97
+    assert not (found == KNOWN.number(VISCERAL)).any()
+
+
+def test_a_head() -> None:
+    """The brain is inside of nothing: fat beside it is under the skin."""
+    y, x = np.meshgrid((np.arange(100) - 50) * 2.0, (np.arange(90) - 45) * 2.0, indexing="ij")
+    radius = np.hypot(y, x)
+    plane = np.select([radius < 60, radius < 66, radius < 75, radius < 78], [35, 900, -100, 20], -1000)
+    temple = (radius >= 66) & (radius < 72) & (np.abs(y) < 25)
+    plane[temple] = 55
+    voxels = np.repeat(plane[None], 20, 0).astype(np.int16)
+    labels = np.zeros(voxels.shape, np.uint8)
+    labels[voxels == 35] = KNOWN.number("brain")
+    labels[voxels == 900] = KNOWN.number("skull")
+    found = label_tissues(Scan.of(voxels, (3.0, 2.0, 2.0), TissueSettings()), labels, KNOWN, TissueSettings())[0]
+    assert overlap(found, SUBCUTANEOUS, voxels == -100) > 0.9
+    assert overlap(found, MUSCLE, np.broadcast_to(temple, voxels.shape)) > 0.9
+    assert not (found == KNOWN.number(VISCERAL)).any()
+    assert np.array_equal(found[labels > 0], labels[labels > 0])
