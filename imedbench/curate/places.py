@@ -100,7 +100,7 @@ class Places:
     def agreement(self, axis: int) -> float | None:
         """The share of what is known of organs along an axis that is so here; None where there is too little.
 
-        Unnamed are left and right themselves: see `sides`.
+        Pairs of left and right are not asked here: see `sides`.
         """
         spine = self.spine()[:-1] if "sacrum" in self.centres else self.spine()
         told = [(name, other) for name, others in _BEYOND[axis] for name, other in self._both(name, others)]
