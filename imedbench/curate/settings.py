@@ -36,7 +36,7 @@ class TissueSettings:
     skin_mm: float = Field(default=3.0, ge=0)
     """Thickness of the skin, which is as dense as muscle: 1 to 3 mm, and the edge's partial volume."""
     rim_mm: float = Field(default=1.5, ge=0)
-    """Beside gas, fat is not believed: the edge of soft tissue looks like it."""
+    """So near to gas fat is believed only where it goes on: the edge of soft tissue looks like it."""
     neck_mm: PositiveFloat = 9.0
     """Fat narrower than twice this counts as the narrower part of a passage, where its two sides part."""
     wall_mm: PositiveFloat = 18.0

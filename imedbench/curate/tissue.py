@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import cc3d
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from imedbench.types import Array, Mask
 _BETWEEN = {"muscle": MUSCLE, "subcutaneous": SUBCUTANEOUS, "visceral": VISCERAL}
 _SOFT_HU = (-200, 300)
 """What noise is measured in."""
+_HELD = 3
+"""Of eight neighbours, which are fat beyond doubt where a voxel beside gas is believed to be."""
 _SLICES = 16
 """That noise is measured in, at most."""
 
@@ -80,16 +83,34 @@ def _planes(voxels: Array, spacing_mm: Spacing, settings: TissueSettings) -> Ite
 def _tissues(
     plane: NDArray[np.float32], zone: NDArray[np.uint8], spacing_mm: Spacing, settings: TissueSettings
 ) -> tuple[Mask, Mask]:
-    """Fat and lean by intensity; the rim of gas inside the body and of the body itself is no fat."""
+    """Fat and lean by intensity; the rim of the body is no fat, and that of gas inside it only where fat goes on."""
     low, high = settings.fat_hu
     fat = (plane >= low) & (plane <= high)
     gas = plane < settings.gas_hu
     if gas.any():
-        fat &= ~binary_dilation(gas)
-        steps = round(settings.rim_mm / min(spacing_mm[1:]))
-        inside = gas & (zone != AIR)
-        if steps > 1 and inside.any():
-            fat &= ~binary_dilation(inside, iterations=steps)
+        inside = _enclosed(gas, zone == AIR)
+        steps = max(1, round(settings.rim_mm / min(spacing_mm[1:])))
+        rim = binary_dilation(inside, iterations=steps) if inside.any() else inside
+        sure = fat & ~rim & ~binary_dilation(gas & ~inside)
+        fat = sure | fat & rim & (_around(sure) >= _HELD)
     low, high = settings.muscle_hu
     lean: Mask = (plane > settings.fat_hu[1]) & (plane <= high)
     return fat, lean
+
+
+def _around(mask: Mask) -> NDArray[np.uint8]:
+    """Of the eight neighbours of each voxel of a slice, how many are in a mask."""
+    own: NDArray[np.uint8] = mask.view(np.uint8)
+    three = np.asarray(cv2.boxFilter(own, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT), np.uint8)
+    found: NDArray[np.uint8] = three - own
+    return found
+
+
+def _enclosed(gas: Mask, outside: Mask) -> Mask:
+    """What of the gas in a slice is not joined to the air around the body."""
+    parts = cc3d.connected_components(gas, connectivity=4)
+    open_air = np.zeros(int(parts.max()) + 1, np.bool_)
+    open_air[np.unique(parts[outside])] = True
+    open_air[0] = True
+    found: Mask = ~open_air[parts]
+    return found

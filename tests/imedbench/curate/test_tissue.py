@@ -101,3 +101,19 @@ def test_a_head() -> None:
     assert overlap(found, MUSCLE, np.broadcast_to(temple, voxels.shape)) > 0.9
     assert not (found == KNOWN.number(VISCERAL)).any()
     assert np.array_equal(found[labels > 0], labels[labels > 0])
+
+
+@pytest.mark.parametrize(("around", "name"), [(-100, VISCERAL), (40, "")])
+def test_the_rim_of_gas_is_fat_only_where_fat_goes_on(trunk: Any, around: int, name: str) -> None:
+    """The edge of gas passes through the intensities of fat, whatever lies beside it."""
+    y, x = np.meshgrid((np.arange(100) - 50) * 2.0, (np.arange(104) - 52) * 2.0, indexing="ij")
+    far = np.hypot(y - 37, x)
+    voxels = trunk.voxels.copy()
+    voxels[:, (far < 14) & (y < 47)] = around
+    voxels[:, far < 8] = -150
+    voxels[:, far < 6] = -900
+    rim = (far < 8) & (far >= 6)
+    labels = labelled(replace(trunk, voxels=voxels))[:, rim]
+    expected = KNOWN.number(name) if name else 0
+    # Corners of the drawn ring are two voxels from its gas.
+    assert (labels == expected).mean() > 0.8
