@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
     path = out / SUMMARY
     if not path.is_file():
         raise BadInput(out, f"holds no {SUMMARY}", _REMEDY)
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _parsed(path: Path, _: int) -> list[dict[str, Any]]:
+    """Of a table as it was at some time: a page asks for it more than once."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 

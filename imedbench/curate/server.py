@@ -106,9 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(text.encode(), "text/html; charset=utf-8")
 
     def _answer_picture(self, subject: str) -> None:
-        names = {each.name for each in ranked(self.server.out)}
         path = picture_path(self.server.out, subject)
-        if subject not in names or not path.is_file():
+        if path.name not in {each.name for each in path.parent.glob("*.webp")} or "/" in subject:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
         self._answer(path.read_bytes(), "image/webp")
