@@ -16,8 +16,8 @@ UP, FRONT, RIGHT = range(3)
 """Axes of (z, y, x), by the direction in which they count."""
 _LEAST_ML = 0.5
 """Smaller structures lie anywhere."""
-_FEW = 2
-"""Facts, fewer than which say nothing of a whole volume."""
+_FEW = {UP: 4, FRONT: 4, RIGHT: 2}
+"""Facts, fewer than which say nothing of a whole volume: one wrong name is a fact or two."""
 _SPINE = ("vertebrae_*",)
 _BEYOND: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
     UP: (
@@ -118,6 +118,6 @@ class Places:
                 yield name, other
 
     def _share(self, axis: int, told: Sequence[tuple[str, str]]) -> float | None:
-        if len(told) < _FEW:
+        if len(told) < _FEW[axis]:
             return None
         return float(np.mean([self.centres[far][axis] > self.centres[near][axis] for far, near in told]))

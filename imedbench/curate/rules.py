@@ -18,6 +18,8 @@ _WIDE, _NARROW = 1.7, 0.45
 """Of the usual distance of two vertebrae: where one more would fit between, and where two are one."""
 _FEW = 3
 """Distances, fewer than which have no usual one."""
+_SURE = 0.8
+"""Of what is known of organs on either side, which must be so where all pairs have each other's names."""
 _OUTSIDE_ML = 0.05
 """Of a structure beyond the patient's skin, below which nothing is said."""
 _LAST, _NEXT = {"C": 7, "T": 12}, {"C": "T", "T": "L"}
@@ -30,6 +32,7 @@ _HU: tuple[tuple[str, float, float], ...] = (
     ("small_bowel", -700, 400),
     ("duodenum", -500, 400),
     ("esophagus", -500, 400),
+    ("face", -600, 600),
     ("vertebrae_*", 40, 1200),
     ("femur_*", 80, 1500),
     ("hip_*", 80, 1500),
@@ -59,7 +62,13 @@ def mended(scan: Scan, labels: NDArray[np.uint8], classes: Classes) -> tuple[NDA
     names, renamed = _renamed(Places.of(labels, classes, scan.grid))
     labels = _exchanged(labels, names, classes)
     places = Places.of(labels, classes, scan.grid)
-    findings += [*specks, *renamed, *_spine(places), *_ribs(places), *_intensities(scan, labels, classes)]
+    findings += [
+        *specks,
+        *renamed,
+        *_spine(places),
+        *_ribs(places, labels, classes),
+        *_intensities(scan, labels, classes),
+    ]
     return labels, findings
 
 
@@ -110,7 +119,8 @@ def _sides(places: Places) -> tuple[dict[str, str], list[Finding]]:
         for left, right in places.pairs()
         if places.centres[left][RIGHT] - places.centres[right][RIGHT] > _APART_MM
     ]
-    if len(wrong) == len(list(places.pairs())) and places.agreement(RIGHT) is None:
+    organs = places.agreement(RIGHT)
+    if len(wrong) == len(list(places.pairs())) and (organs is None or organs < _SURE):
         what = "have each other's name, or left and right of the file are exchanged"
         return {}, [Finding("sides", pair, what, "review") for pair in wrong]
     names = {name: twin for pair in wrong for name, twin in (pair, pair[::-1])}
@@ -162,11 +172,13 @@ def _follow(upper: str, lower: str) -> bool:
     return lower[10:] == f"{part}{number + 1}"
 
 
-def _ribs(places: Places) -> list[Finding]:
-    """Ribs of one side whose middles do not follow each other."""
+def _ribs(places: Places, labels: NDArray[np.uint8], classes: Classes) -> list[Finding]:
+    """Ribs of one side whose middles do not follow each other; of those that the scan cuts off nothing is known."""
     findings = []
+    cut = set(np.unique(labels[[0, -1]]).tolist())
     for side in ("left", "right"):
-        wrong = [pair for pair in pairwise(places.ribs(side)) if _height(places, pair[0]) <= _height(places, pair[1])]
+        ribs = [name for name in places.ribs(side) if classes.number(name) not in cut]
+        wrong = [pair for pair in pairwise(ribs) if _height(places, pair[0]) <= _height(places, pair[1])]
         if wrong:
             named = tuple(dict.fromkeys(name for pair in wrong for name in pair))
             findings.append(Finding("order", named, "do not follow each other down the chest", "review"))

@@ -92,3 +92,10 @@ def test_no_label_at_all(manikin: Any) -> None:
     manikin.labels[:] = 0
     _, [finding] = ruled(manikin)
     assert finding.rule == "empty"
+
+
+def test_ribs_that_the_scan_cuts_off_say_nothing(manikin: Any) -> None:
+    """Of the seventh rib only its front is seen, which lies low."""
+    wrong = manikin.named(rib_left_7="rib_left_8", rib_left_8="rib_left_7")
+    cut = type(manikin)(wrong.voxels[:51], wrong.labels[:51])
+    assert not [finding for finding in ruled(cut)[1] if finding.rule == "order"]

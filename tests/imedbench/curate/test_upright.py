@@ -64,3 +64,10 @@ def test_a_patient_on_the_side(manikin: Any) -> None:
     lying = replace(subject, image=replace(subject.image, voxels=voxels, spacing_mm=spacing), labels=labels)
     _, findings = upright(lying, KNOWN, 6.0)
     assert any("a spine that runs sideways" in finding.what for finding in findings)
+
+
+def test_three_wrong_names_turn_nothing(manikin: Any) -> None:
+    names = [f"vertebrae_{name}" for name in ("L1", "L2", "L3")]
+    manikin.labels[~np.isin(manikin.labels, [KNOWN.number(name) for name in names])] = 0
+    subject = subject_of(manikin.named(**dict(zip(names, reversed(names), strict=True))))
+    assert upright(subject, KNOWN, 6.0) == (subject, [])
