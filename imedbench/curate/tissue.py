@@ -83,19 +83,30 @@ def _planes(voxels: Array, spacing_mm: Spacing, settings: TissueSettings) -> Ite
 def _tissues(
     plane: NDArray[np.float32], zone: NDArray[np.uint8], spacing_mm: Spacing, settings: TissueSettings
 ) -> tuple[Mask, Mask]:
-    """Fat and lean by intensity; the rim of the body is no fat, and that of gas inside it only where fat goes on."""
+    """Fat and lean by intensity; the rim of the body is no fat, and that of gas inside it only where fat goes on.
+
+    Voxels that are thicker than the rim hold more of the fat below it than of the skin.
+    """
     low, high = settings.fat_hu
     fat = (plane >= low) & (plane <= high)
     gas = plane < settings.gas_hu
     if gas.any():
         inside = _enclosed(gas, zone == AIR)
-        steps = max(1, round(settings.rim_mm / min(spacing_mm[1:])))
-        rim = binary_dilation(inside, iterations=steps) if inside.any() else inside
-        sure = fat & ~rim & ~binary_dilation(gas & ~inside)
+        steps = round(settings.rim_mm / min(spacing_mm[1:]))
+        rim = _grown(inside, max(1, steps))
+        sure = fat & ~rim & ~_grown(gas & ~inside, steps)
         fat = sure | fat & rim & (_around(sure) >= _HELD)
     low, high = settings.muscle_hu
     lean: Mask = (plane > settings.fat_hu[1]) & (plane <= high)
     return fat, lean
+
+
+def _grown(mask: Mask, steps: int) -> Mask:
+    """Of a slice; by voxels that share a side."""
+    if not steps or not mask.any():
+        return mask
+    found: Mask = binary_dilation(mask, iterations=steps)
+    return found
 
 
 def _around(mask: Mask) -> NDArray[np.uint8]:

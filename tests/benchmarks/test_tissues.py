@@ -69,7 +69,7 @@ def tissues(voxels: NDArray[np.int16], labels: NDArray[np.uint8], mm: float) -> 
 
 @pytest.mark.slow
 def test_a_copy_on_voxels_of_half_the_size(shared_data: Path, record_property: Callable[[str, object], None]) -> None:
-    """Measured: 0.956, 0.960, 0.958."""
+    """Measured: 0.956, 0.961, 0.946; fat and lean tissue by thresholds alone 0.943 and 0.921 (noise, thinner edges)."""
     known, (voxels, labels) = classes("v2"), real(shared_data)
     finer = np.rint(zoom(voxels.astype(np.float32), 2, order=3, mode="nearest", grid_mode=True)).astype(np.int16)
     copy = tissues(finer, labels.repeat(2, 0).repeat(2, 1).repeat(2, 2), 1.5)

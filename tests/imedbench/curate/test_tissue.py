@@ -117,3 +117,13 @@ def test_the_rim_of_gas_is_fat_only_where_fat_goes_on(trunk: Any, around: int, n
     expected = KNOWN.number(name) if name else 0
     # Corners of the drawn ring are two voxels from its gas.
     assert (labels == expected).mean() > 0.8
+
+
+@pytest.mark.parametrize(("mm", "share"), [(1.5, 0.0), (3.5, 1.0)])
+def test_the_edge_of_thick_voxels_is_fat(trunk: Any, mm: float, share: float) -> None:
+    """Air, skin and fat in one voxel look like fat; a voxel thicker than the skin is fat for the most part."""
+    skin = trunk.voxels == 20
+    voxels = np.where(skin, -100, trunk.voxels)
+    edge = skin & (np.roll(trunk.voxels, 1, 2) == -1000)
+    labels = labelled(replace(trunk, voxels=np.where(edge, -60, voxels), spacing_mm=(3.0, mm, mm)))
+    assert (labels[edge] == KNOWN.number(SUBCUTANEOUS)).mean() == pytest.approx(share, abs=0.05)
