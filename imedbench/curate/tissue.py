@@ -97,7 +97,8 @@ def _tissues(
         sure = fat & ~rim & ~_grown(gas & ~inside, steps)
         fat = sure | fat & rim & (_around(sure) >= _HELD)
     low, high = settings.muscle_hu
-    lean: Mask = (plane > settings.fat_hu[1]) & (plane <= high)
+    # The ranges are of whole numbers, and smoothed intensities are none: between the two is lean.
+    lean: Mask = (plane > max(settings.fat_hu[1], low - 1)) & (plane <= high)
     return fat, lean
 
 

@@ -127,3 +127,10 @@ def test_the_edge_of_thick_voxels_is_fat(trunk: Any, mm: float, share: float) ->
     edge = skin & (np.roll(trunk.voxels, 1, 2) == -1000)
     labels = labelled(replace(trunk, voxels=np.where(edge, -60, voxels), spacing_mm=(3.0, mm, mm)))
     assert (labels[edge] == KNOWN.number(SUBCUTANEOUS)).mean() == pytest.approx(share, abs=0.05)
+
+
+def test_what_neither_range_has_is_neither(trunk: Any) -> None:
+    voxels = np.where(trunk.muscle, -20, trunk.voxels)
+    assert overlap(labelled(replace(trunk, voxels=voxels)), MUSCLE, trunk.muscle) > 0.97
+    settings = TissueSettings(muscle_hu=(-10, 150))
+    assert not (labelled(replace(trunk, voxels=voxels), settings)[trunk.muscle] == KNOWN.number(MUSCLE)).any()
