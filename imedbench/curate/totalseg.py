@@ -117,6 +117,9 @@ def _run(client: "Client", tasks: Sequence[Task], progress: Callable[[int, int],
             fact = "reading it ended the worker process several times, out of memory most likely"
             task.write_row({"error": f"{printable(task.folder)}: {fact}; run it alone with --workers 1."})
             problems += 1
+        except OSError:
+            # A disk that is full or gone: no fault of the subject, and the others would fare no better.
+            raise
         except Exception as problem:  # noqa: BLE001 - one subject's fault is kept with it; the others go on
             task.write_row(_unforeseen(task, problem))
             problems += 1

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -138,6 +139,16 @@ def test_a_fault_of_the_program_stays_with_its_subject(
     assert "s0000: ZeroDivisionError: by nothing. This is a fault of imedbench" in problem["error"]
     assert "Traceback" in problem["traceback"]
     assert (tmp_path / "out" / "s0001" / "labels.nii.gz").is_file()
+
+
+def test_a_full_disk_stops_the_run(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(task: Task) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device", str(task.target))
+
+    monkeypatch.setattr("imedbench.curate.totalseg.curate_subject", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        run(source, tmp_path / "out")
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_what_is_rejected_is_left_out_until_it_is_not(source: Path, tmp_path: Path) -> None:
