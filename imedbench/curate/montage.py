@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from imedbench.curate.body import Scan
 from imedbench.curate.classes import Classes
-from imedbench.curate.repairs import colours
+from imedbench.curate.colours import label_colours
 from imedbench.types import Array, Mask
 
 WINDOW_HU = (-160.0, 240.0)
@@ -24,7 +24,7 @@ def montage(scan: Scan, labels: NDArray[np.uint8], classes: Classes) -> NDArray[
     Axial slices are seen from the feet, the patient's right on the left; muscle is red, visceral fat orange and
     subcutaneous fat yellow.
     """
-    table = colours(classes)
+    table = label_colours(classes)
     columns, box = [], _box(scan)
     voxels, labels = scan.voxels[box], labels[box]
     for axis, at in _planes(scan.body):

@@ -1,6 +1,5 @@
 """Labels repaired by hand: handed out to ITK-SNAP or 3D Slicer, and taken back with a record of what was changed."""
 
-import colorsys
 import hashlib
 import json
 import shutil
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imedbench.curate.classes import Classes
+from imedbench.curate.colours import colour_tables
 from imedbench.curate.files import CT, LABELS, LEVEL, write
 from imedbench.curate.subject import read_numbers
 from imedbench.errors import BadInput
@@ -19,8 +19,6 @@ from imedbench.io.images import read_image
 from imedbench.nifti import nifti_of
 
 REPAIRS = "repairs"
-SNAP, SLICER = "itk-snap-labels.txt", "slicer-colours.ctbl"
-"""Names and colours of the labels, as these programs read them."""
 _FREE = "(none)"
 
 
@@ -62,8 +60,8 @@ def hand_out(out: Path, subjects: Sequence[str], folder: Path, classes: Classes)
         for file in (CT, LABELS):
             shutil.copyfile(out / name / file, folder / name / file)
         found.append(folder / name)
-    write(folder / SNAP, _snap(classes).encode())
-    write(folder / SLICER, _slicer(classes).encode())
+    for file, text in colour_tables(classes).items():
+        write(folder / file, text.encode())
     return found
 
 
@@ -114,38 +112,3 @@ def _edits(was: NDArray[np.uint8], now: NDArray[np.uint8], names: Sequence[str],
         np.add.at(counts, (before[moved], after[moved]), 1)
     found = [Edit(names[a], names[b], float(counts[a, b] * voxel_mm3 / 1000)) for a, b in np.argwhere(counts).tolist()]
     return sorted(found, key=lambda edit: -edit.ml)
-
-
-def colours(classes: Classes) -> NDArray[np.uint8]:
-    """(256, 3): a colour for every number; black for none."""
-    found = np.zeros((256, 3), np.uint8)
-    for number in range(1, len(classes.every) + 1):
-        # Steps by the golden ratio: neighbours in number differ in hue.
-        hue, light = number * 0.618034 % 1, 0.45 + 0.15 * (number % 3)
-        found[number] = np.rint(255 * np.array(colorsys.hls_to_rgb(hue, light, 0.7)))
-    found[len(classes.names) + 1 : len(classes.every) + 1] = TISSUE_COLOURS
-    return found
-
-
-TISSUE_COLOURS = ((214, 96, 77), (253, 184, 99), (244, 221, 120))
-"""Of muscle, visceral and subcutaneous fat."""
-
-
-def _snap(classes: Classes) -> str:
-    """ITK-SNAP's label descriptions: number, colour, opacity, visibility twice, name."""
-    lines = ['0 0 0 0 0 0 0 "Clear Label"']
-    table = colours(classes)
-    for number, name in enumerate(classes.every, 1):
-        red, green, blue = table[number]
-        lines.append(f'{number} {red} {green} {blue} 1 1 1 "{name}"')
-    return "\n".join(lines) + "\n"
-
-
-def _slicer(classes: Classes) -> str:
-    """3D Slicer's colour table: number, name, colour, opacity."""
-    lines = ["0 background 0 0 0 0"]
-    table = colours(classes)
-    for number, name in enumerate(classes.every, 1):
-        red, green, blue = table[number]
-        lines.append(f"{number} {name} {red} {green} {blue} 255")
-    return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imedbench.curate.classes import Classes, classes
+from imedbench.curate.colours import TISSUE_COLOURS
 from imedbench.curate.decisions import Decision, read_decisions
 from imedbench.curate.files import PROVENANCE, SUMMARY
 from imedbench.errors import BadInput
@@ -129,4 +130,5 @@ def page(out: Path, subjects: Sequence[Reviewed], number: int, token: str) -> st
         number=number,
         pages=pages,
         token=token,
+        colours=TISSUE_COLOURS,
     )

@@ -4,8 +4,8 @@ import numpy as np
 
 from imedbench.curate.body import Scan
 from imedbench.curate.classes import MUSCLE, classes
+from imedbench.curate.colours import TISSUE_COLOURS
 from imedbench.curate.montage import montage
-from imedbench.curate.repairs import TISSUE_COLOURS
 from imedbench.curate.settings import TissueSettings
 
 KNOWN = classes("v2")
@@ -28,4 +28,4 @@ def test_the_patients_right_is_on_the_left(manikin: Any) -> None:
     red = axial[..., 0] - axial[..., 2] > 20
     assert red[:, :140].mean() > 0.4
     assert not red[:, 170:].any()
-    assert TISSUE_COLOURS[0][0] > TISSUE_COLOURS[0][2]
+    assert TISSUE_COLOURS[MUSCLE][0] > TISSUE_COLOURS[MUSCLE][2]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from imedbench.curate.classes import classes
+from imedbench.curate.colours import colour_tables
 from imedbench.curate.repairs import Edit, hand_out, repair_path, take_back
 from imedbench.curate.task import CurateSettings
 from imedbench.curate.totalseg import curate
@@ -31,14 +32,10 @@ def edit(path: Path, where: Any, name: str, kind: type = np.uint8) -> None:
     nibabel.Nifti1Image(labels.astype(kind), file.affine).to_filename(path)
 
 
-def test_names_and_colours_for_both_programs(out: Path, tmp_path: Path) -> None:
+def test_tables_of_names_lie_beside_what_is_handed_out(out: Path, tmp_path: Path) -> None:
     assert hand_out(out, ["s0001"], tmp_path / "repair", KNOWN) == [tmp_path / "repair" / "s0001"]
-    snap = (tmp_path / "repair" / "itk-snap-labels.txt").read_text().splitlines()
-    slicer = (tmp_path / "repair" / "slicer-colours.ctbl").read_text().splitlines()
-    assert len(snap) == len(slicer) == 121
-    assert snap[5].endswith('1 1 1 "liver"')
-    assert slicer[5].startswith("5 liver ")
-    assert len({line.split(maxsplit=1)[1].rsplit(" 1 1 1 ", 1)[0] for line in snap}) > 110
+    for file, text in colour_tables(KNOWN).items():
+        assert (tmp_path / "repair" / file).read_text() == text
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
