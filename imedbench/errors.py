@@ -48,6 +48,10 @@ class BadResults(ImedbenchError):
     """A results folder that is damaged, unfinished, of a newer format, or of another run."""
 
 
+class BadSubmission(ImedbenchError):
+    """A bundle that is damaged, hostile, or of a format this version does not read."""
+
+
 class UnknownName(ImedbenchError):
     """A name that is not in its catalogue; the message lists those that are."""
 

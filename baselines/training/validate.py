@@ -8,9 +8,10 @@ from baselines.training.course import Validation
 from imedbench import catalog
 from imedbench.errors import BadStore, printable
 from imedbench.evaluate.data import Subset
+from imedbench.evaluate.plan import RunSettings
 from imedbench.evaluate.protocol import load_protocol
 from imedbench.evaluate.results import Results
-from imedbench.evaluate.run import RunSettings, evaluate
+from imedbench.evaluate.run import evaluate
 from imedbench.metrics.summary import summarise
 from imedbench.prompts.sets import load_set
 from imedbench.store import Store

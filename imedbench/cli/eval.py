@@ -75,8 +75,9 @@ def eval(
     """
     from imedbench.cli.screen import evaluating, print_run, resumable
     from imedbench.evaluate.data import Subset
+    from imedbench.evaluate.plan import RunSettings
     from imedbench.evaluate.report import make_report, write_files
-    from imedbench.evaluate.run import RunSettings, evaluate
+    from imedbench.evaluate.run import evaluate
     from imedbench.workers import Workers
 
     subset = Subset(split.value, on.value, tuple(target or ()), limit)

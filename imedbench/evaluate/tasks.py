@@ -164,7 +164,7 @@ def _run_chunk(setting: _Setting, chunk: int, masks: tuple[int, ...]) -> int:
 def _run_batch(setting: _Setting, asked: Sequence[tuple[int, Arm]]) -> list[tuple[list[Row], Scored]]:
     """Leads sessions, each of a mask under an arm, and scores them; their masks are not kept."""
     case, job = setting.case, setting.job
-    goals = {number: _goal(case, number) for number, _ in asked}
+    goals = {number: goal_of(case, number) for number, _ in asked}
     dialogues = [Dialogue(goals[number], arm, job.protocol.seed) for number, arm in asked]
     if isinstance(setting.session, str):
         for dialogue in dialogues:
@@ -174,17 +174,19 @@ def _run_batch(setting: _Setting, asked: Sequence[tuple[int, Arm]]) -> list[tupl
     scorers = {number: Scorer(goal.truth, goal.spacing_mm, job.protocol.metrics) for number, goal in goals.items()}
     found = []
     for (number, _), dialogue in zip(asked, dialogues, strict=True):
-        who = _identity(case, dialogue.goal, setting.vocabulary)
+        who = identity_of(case, dialogue.goal, setting.vocabulary)
         found.append((turn_rows(who, dialogue, setting.encode_seconds), Scored.of(who, dialogue, scorers[number])))
     return found
 
 
-def _identity(case: Case, goal: Goal, vocabulary: "Vocabulary") -> Identity:
+def identity_of(case: Case, goal: Goal, vocabulary: "Vocabulary") -> Identity:
+    """What the rows of a goal's sessions repeat."""
     place = (case.dataset, case.patient, case.study, case.id, case.image.modality)
     return Identity(*place, goal.target, vocabulary.place(goal.target).group, goal.instance)
 
 
-def _goal(case: Case, number: int) -> Goal:
+def goal_of(case: Case, number: int) -> Goal:
+    """What is asked for with a mask of a case."""
     about = case.masks.infos[number]
     return Goal(case.id, about.target, about.instance, case.masks[number], case.image.spacing_mm)
 

@@ -23,7 +23,8 @@ from baselines.training.trainee import Chance
 from baselines.training.validate import final_dice
 from imedbench.errors import BadStore
 from imedbench.evaluate.data import Subset
-from imedbench.evaluate.run import RunSettings, evaluate
+from imedbench.evaluate.plan import RunSettings
+from imedbench.evaluate.run import evaluate
 from imedbench.masks import MaskInfo, Masks
 from imedbench.store import PartWriter, Record, Store, StoreInfo, create_store, finish_store
 from imedbench.types import Case, Image

@@ -16,7 +16,8 @@ from baselines.training.run import Hardware, Plan, train
 from baselines.training.trainee import Chance
 from imedbench.errors import MissingWeights
 from imedbench.evaluate.data import Subset
-from imedbench.evaluate.run import RunSettings, evaluate
+from imedbench.evaluate.plan import RunSettings
+from imedbench.evaluate.run import evaluate
 from imedbench.masks import MaskInfo, Masks
 from imedbench.models.base import Card
 from imedbench.store import PartWriter, Store, StoreInfo, create_store, finish_store

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from imedbench.evaluate.data import Subset
+from imedbench.evaluate.plan import RunSettings
 from imedbench.evaluate.report import write_report
 from imedbench.evaluate.results import Results
-from imedbench.evaluate.run import RunSettings, evaluate
+from imedbench.evaluate.run import evaluate
 from imedbench.store import Store
 from imedbench.workers import Workers
 

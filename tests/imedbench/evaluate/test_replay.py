@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from imedbench.evaluate.data import Subset
+from imedbench.evaluate.plan import RunSettings
 from imedbench.evaluate.protocol import Arm
 from imedbench.evaluate.results import Results, guess_of
-from imedbench.evaluate.run import RunSettings, evaluate
+from imedbench.evaluate.run import evaluate
 from imedbench.evaluate.seeds import generator
 from imedbench.evaluate.written import CERTAIN, read_prompts, write_prompts
 from imedbench.metrics import dice

@@ -18,9 +18,10 @@ from imedbench.errors import BadResults, BadStore, Unavailable, UnknownName
 from imedbench.evaluate import run as running
 from imedbench.evaluate import tasks
 from imedbench.evaluate.data import Subset
+from imedbench.evaluate.plan import RunSettings, make_plan, record_of
 from imedbench.evaluate.protocol import list_protocols, load_protocol
 from imedbench.evaluate.results import Results
-from imedbench.evaluate.run import Progress, RunSettings, evaluate
+from imedbench.evaluate.run import Progress, evaluate
 from imedbench.store import Store
 from imedbench.types import Prediction
 from imedbench.workers import Workers
@@ -192,10 +193,10 @@ def noisy(grid: tuple[int, ...], prompts: Any, previous: Any) -> Prediction:
 
 def _alone(store: Store, out: Path, asked: RunSettings) -> None:
     """Runs in this thread, so that an interruption arrives."""
-    plan = running._plan(store, asked)
+    plan = make_plan(store, asked)
     with running.alone(out, tasks.WORK, "evaluation"):
         job = tasks.Job(store.path, out, "puppet", "", "cpu", plan.protocol, plan.arms, "box", asked.batch)
-        running.write_run(out, plan.record | {"status": "running"})
+        running.write_run(out, record_of(plan, asked, "") | {"status": "running"})
         for subject in plan.subjects:
             chunks = tuple(enumerate(tasks.chunks_of(subject, plan.protocol, asked.batch)))
             tasks.run_task(job, tasks.Task(subject.case, chunks))
