@@ -1,12 +1,13 @@
 """Reads the tables of a bundle case by case, whatever is in them: never more than one case's rows at a time."""
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imedbench.errors import BadSubmission
 from imedbench.evaluate.tables import schema
 from imedbench.types import Array
 
@@ -19,7 +20,11 @@ RUNS = ("starts", "lengths")
 
 
 class CaseStream:
-    """A table whose rows come case by case, in the order of the data."""
+    """A table whose rows come case by case, in the order of the data.
+
+    Raises:
+        BadSubmission: from here on, or when rows are taken: the file is damaged.
+    """
 
     def __init__(self, path: Path, table: str) -> None:
         self._parts = _parts(path, table)
@@ -52,24 +57,28 @@ class CaseStream:
 
 
 def _parts(path: Path, table: str) -> "Iterator[tuple[str, pa.Table]]":
-    """Neighbouring rows of one case together, without copies of guesses."""
+    """Neighbouring rows of one case together."""
+    import pyarrow as pa
+
+    for name, parts in groupby(_pieces(path, table), key=lambda piece: piece[0]):
+        yield name, pa.concat_tables([rows for _, rows in parts])
+
+
+def _pieces(path: Path, table: str) -> "Iterator[tuple[str, pa.Table]]":
+    """Rows of one case each, as they come."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = schema(table)
-    waiting: list[pa.Table] = []
-    name = ""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS):
-            rows = pa.Table.from_batches([batch]).cast(columns)
-            for case, part in _split(rows):
-                if waiting and case != name:
-                    yield name, pa.concat_tables(waiting)
-                    waiting.clear()
-                name = case
-                waiting.append(part)
-    if waiting:
-        yield name, pa.concat_tables(waiting)
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH_ROWS):
+                batch.validate(full=True)
+                yield from _split(pa.Table.from_batches([batch]).cast(columns))
+    except (OSError, pa.ArrowException) as problem:
+        # Its pages are not what the footer says.
+        message = f"{path.name}: cannot be read to its end ({str(problem)[:200]})."
+        raise BadSubmission(message) from problem
 
 
 def _split(rows: "pa.Table") -> "Iterator[tuple[str, pa.Table]]":
@@ -103,9 +112,10 @@ def fault_of(row: Mapping[str, Any], grid: tuple[int, ...]) -> str:
         return f"{len(starts)} starts of runs, {len(lengths)} lengths"
     if not len(starts):
         return ""
-    ends = starts + lengths
-    if lengths.min() < 1 or starts.min() < 0 or ends.max() > np.prod(grid, dtype=np.int64):
+    voxels = int(np.prod(grid, dtype=np.int64))
+    if lengths.min() < 1 or starts.min() < 0 or starts.max() >= voxels or (starts + lengths).max() > voxels:
         return "runs without voxels or beyond the grid"
+    ends = starts + lengths
     if (starts[1:] < ends[:-1]).any():
         return "runs that overlap or are out of order"
     if (starts // grid[-1] != (ends - 1) // grid[-1]).any():

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
+Outcome = Literal["verified", "doubtful", "rejected"]
 CheckName = Literal["record", "task", "coverage", "guesses", "prompts", "facts", "scores", "truth", "timing"]
 CHECKS: dict[CheckName, str] = {
     "record": "the record of the run agrees with itself",
@@ -16,6 +17,9 @@ CHECKS: dict[CheckName, str] = {
     "truth": "first guesses are not the truth itself",
     "timing": "times are possible",
 }
+DOUBTS = frozenset(("truth", "timing"))
+"""What may have another reason than deceit: a person decides."""
+_NUMBERS = ("sessions", "turns", "seconds", "claimed_seconds")
 SHOWN = 20
 """Discrepancies of a check that are told one by one."""
 
@@ -78,17 +82,22 @@ class Verdict:
     """What the check took."""
     claimed_seconds: float
     """What the model says that its answers took."""
+    answers: str
+    """SHA-256 of all guesses, whoever submits them under whatever name; empty where they were not read."""
 
     @classmethod
-    def of(cls, findings: Findings, *, sessions: int, turns: int, seconds: float, claimed_seconds: float) -> Self:
-        """Of all discrepancies that were found."""
+    def of(cls, findings: Findings, *, answers: str = "", **numbers: Any) -> Self:
+        """Of all discrepancies that were found; ``numbers`` are 0 where the check ended before its beginning."""
         checks = tuple(findings.checks.get(name, Check(name)) for name in CHECKS)
-        return cls(checks, sessions, turns, seconds, claimed_seconds)
+        return cls(checks, answers=answers, **dict.fromkeys(_NUMBERS, 0) | numbers)
 
     @property
-    def verified(self) -> bool:
-        """Whether everything is as it should be."""
-        return all(check.passed for check in self.checks)
+    def outcome(self) -> Outcome:
+        """What follows from it."""
+        failed = {check.name for check in self.failed}
+        if failed - DOUBTS:
+            return "rejected"
+        return "doubtful" if failed else "verified"
 
     @property
     def failed(self) -> Iterator[Check]:
@@ -97,7 +106,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; `from_json` takes them."""
-        return {"verified": self.verified, **asdict(self)}
+        return {"outcome": self.outcome, **asdict(self)}
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -106,7 +115,4 @@ class Verdict:
             Check(each["name"], each["count"], [Discrepancy(**one) for one in each["examples"]])
             for each in told["checks"]
         )
-        numbers = {name: told[name] for name in ("sessions", "turns", "seconds", "claimed_seconds")}
-        return cls(checks, **numbers)
-
-
+        return cls(checks, answers=told["answers"], **{name: told[name] for name in _NUMBERS})
