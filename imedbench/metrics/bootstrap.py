@@ -36,10 +36,21 @@ class Bootstrap:
         mean = float(_mean_of_strata(total[:strata], total[strata:]))
         if len(both) < 2:
             return mean, np.nan, np.nan
-        drawn = np.concatenate([_mean_of_strata(part[:, :strata], part[:, strata:]) for part in self._totals(both)])
+        drawn = self.drawn(sums, counts)
         tail = (1 - CONFIDENCE) / 2
         low, high = np.nanquantile(drawn, [tail, 1 - tail])
         return mean, float(low), float(high)
+
+    def drawn(self, sums: Reals, counts: Reals) -> Reals:
+        """(samples,): the mean in each sample; those of another model on the same clusters come from the same samples.
+
+        Args:
+            sums: (clusters, strata), as of `mean`.
+            counts: (clusters, strata); a cluster without values is drawn all the same.
+        """
+        strata = sums.shape[1]
+        both = np.concatenate([sums, counts], axis=1)
+        return np.concatenate([_mean_of_strata(part[:, :strata], part[:, strata:]) for part in self._totals(both)])
 
     def _totals(self, columns: Reals) -> Iterator[Reals]:
         """The sum of each column over each sample's clusters, some samples at a time."""

@@ -1,0 +1,1 @@
+"""What the service answers: each route translates, and decides nothing."""
