@@ -4,13 +4,14 @@ import math
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from imedbench import __version__
 from imedbench.errors import ImedbenchError
 from leaderboard.board import Board
 from leaderboard.limits import Limiter
-from leaderboard.routes import uploads
+from leaderboard.pages import message_page
+from leaderboard.routes import pages, uploads
 from leaderboard.teams import Refused
 
 HEADERS = {
@@ -43,7 +44,9 @@ def create_app(board: Board) -> FastAPI:
         return response
 
     @app.exception_handler(Refused)
-    async def refused(_: Request, problem: Refused) -> JSONResponse:
+    async def refused(request: Request, problem: Refused) -> Response:
+        if not request.url.path.startswith("/api/"):
+            return _message(board, request, problem.status, str(problem))
         headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
         return JSONResponse({"error": str(problem)}, problem.status, headers)
 
@@ -51,8 +54,16 @@ def create_app(board: Board) -> FastAPI:
     async def unusable(_: Request, problem: ImedbenchError) -> JSONResponse:
         return JSONResponse({"error": str(problem)}, 422)
 
-    app.include_router(uploads.router)
+    for router in (pages.router, pages.api, uploads.router):
+        app.include_router(router)
     return app
+
+
+def _message(board: Board, request: Request, status: int, text: str) -> Response:
+    """What a person is told."""
+    title = {404: "Not found", 401: "Not this key"}.get(status, "Not taken")
+    address = request.url.path.removeprefix("/")
+    return HTMLResponse(message_page(board, title, f"{text[:1].upper()}{text[1:]}", address), status)
 
 
 def _asker(request: Request) -> str:

@@ -76,6 +76,7 @@ submissions = sa.Table(
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("about", sa.JSON, nullable=False),
     sa.Column("run", sa.JSON, nullable=False),
+    sa.Column("sees_truth", sa.Boolean, nullable=False),  # a model that is there for comparison only
     sa.Column("received", sa.Float, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text, nullable=False, default=""),

@@ -43,16 +43,13 @@ class Submission:
     reason: str
     """Why it is in this state, where somebody or something decided so."""
     verdict: Verdict | None
+    sees_truth: bool
+    """Whether its model is shown the truth: it is there for comparison only."""
 
     @property
     def name(self) -> str:
         """Of the model."""
         return str(self.about["name"])
-
-    @property
-    def sees_truth(self) -> bool:
-        """Whether it is there for comparison only."""
-        return bool(self.run["card"]["sees_truth"])
 
 
 def accept(board: Board, team: Team, task: Task, path: Path, *, upload: str = "") -> str:
@@ -94,6 +91,7 @@ def accept(board: Board, team: Team, task: Task, path: Path, *, upload: str = ""
                 bytes=path.stat().st_size,
                 about=bundle.about.model_dump(),
                 run=dict(bundle.run),
+                sees_truth=bundle.run["card"]["sees_truth"],
                 received=time.time(),
                 state=WAITING,
                 reason="",
@@ -211,4 +209,5 @@ def _submission(row: sa.Row[Any]) -> Submission:
         row.state,
         row.reason,
         Verdict.from_json(row.verdict) if row.verdict else None,
+        row.sees_truth,
     )

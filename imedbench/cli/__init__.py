@@ -15,8 +15,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = ("demo", "build", "eval", "report", "train", "stats", "view", "export", "models")
-GROUPS = ("curate", "recipes", "protocols", "prompts")
+VERBS = ("demo", "build", "eval", "report", "submit", "train", "stats", "view", "export", "models")
+GROUPS = ("leaderboard", "curate", "recipes", "protocols", "prompts")
 
 for verb in VERBS:
     app.command(verb)(getattr(import_module(f"imedbench.cli.{verb}"), verb))

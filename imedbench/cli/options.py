@@ -14,3 +14,5 @@ WorkerCount = Annotated[
 Scheduler = Annotated[str, typer.Option(help="Address of a running dask scheduler instead.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="Weights of the model, where not the catalogue's.")]
+Folder = Annotated[Path, typer.Option("--folder", help="Of the leaderboard: its database and files.")]
+DatabaseUrl = Annotated[str, typer.Option("--database", help="PostgreSQL's URL.", show_default="SQLite in the folder")]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from imedbench.evaluate.run import Progress as RunProgress
     from imedbench.evaluate.run import RunSummary
     from imedbench.recipe import Recipe
+    from imedbench.submission.verdict import Verdict
+    from imedbench.submission.verify import Progress as CheckProgress
 
 STAGES = {
     "raw": "Writing raw data",
@@ -97,6 +99,31 @@ def curating() -> "Iterator[Callable[[CurateProgress], None]]":
         def move(progress: "CurateProgress") -> None:
             note = f"[yellow]{progress.problems} quarantined" if progress.problems else ""
             bars.update(shown, completed=progress.done, total=progress.total, note=note)
+
+        yield move
+
+
+@contextmanager
+def checking() -> "Iterator[Callable[[CheckProgress], None]]":
+    """A progress bar over cases, with the number of discrepancies; gives the function that moves it."""
+    with _bars() as bars:
+        shown = bars.add_task("Asking again", total=None, note="")
+
+        def move(progress: "CheckProgress") -> None:
+            note = f"[yellow]{progress.discrepancies} discrepancies" if progress.discrepancies else ""
+            bars.update(shown, completed=progress.done, total=progress.total, note=note)
+
+        yield move
+
+
+@contextmanager
+def sending() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar over kilobytes; gives the function that moves it."""
+    with _bars() as bars:
+        shown = bars.add_task("Sending (kB)", total=None, note="")
+
+        def move(done: int, total: int) -> None:
+            bars.update(shown, completed=done // 1000, total=max(1, total // 1000))
 
         yield move
 
@@ -242,6 +269,34 @@ def print_run(summary: "RunSummary", report: "Report", paths: "ReportPaths") -> 
         console.print(shown)
     console.print(f"[green]Finished[/] [bold]{escape(str(summary.results.path))}[/]", soft_wrap=True)
     console.print(f"Report: {escape(str(paths.html))}", soft_wrap=True)
+
+
+def print_bundle(path: Path) -> None:
+    """What was packed, and how large it is."""
+    console.print(f"{escape(str(path))}: {megabytes(path.stat().st_size)}", soft_wrap=True)
+
+
+def print_sent(where: str) -> None:
+    """Where a submission can be seen."""
+    console.print(f"[green]Submitted[/] {escape(where)}", soft_wrap=True)
+
+
+def print_verdict(verdict: "Verdict") -> None:
+    """Every check, and the first discrepancies of those that do not hold."""
+    from imedbench.submission.verdict import CHECKS
+
+    for check in verdict.checks:
+        mark = "[green]holds[/]" if check.passed else f"[red]{counted(check.count, 'discrepancy', 'discrepancies')}[/]"
+        console.print(f"{CHECKS[check.name]}: {mark}", soft_wrap=True)
+        for example in check.examples[:5]:
+            console.print(f"  {example.where}: {example.what}", markup=False, soft_wrap=True)
+        if check.count > 5:
+            console.print(f"  ... and {check.count - 5:,} more")
+    colour = {"verified": "green", "doubtful": "yellow", "rejected": "red"}[verdict.outcome]
+    console.print(
+        f"[{colour}]{verdict.outcome.capitalize()}[/]: {counted(verdict.sessions, 'session')} with "
+        f"{counted(verdict.turns, 'turn')} asked again in {verdict.seconds:.1f} s"
+    )
 
 
 def print_trained(weights: Path) -> None:

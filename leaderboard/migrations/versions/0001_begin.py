@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("about", sa.JSON(), nullable=False),
         sa.Column("run", sa.JSON(), nullable=False),
+        sa.Column("sees_truth", sa.Boolean(), nullable=False),
         sa.Column("received", sa.Float(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),

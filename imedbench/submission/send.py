@@ -1,0 +1,122 @@
+"""Sends a bundle to a leaderboard, in parts; what was interrupted goes on where it stopped."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from imedbench.errors import BadSubmission, Unavailable
+from imedbench.submission.bundle import sha256_of
+
+if TYPE_CHECKING:
+    import requests
+
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds before each further attempt at a request that got no answer."""
+TIMEOUT = (10.0, 300.0)
+"""To connect, and to be answered: completing a large upload takes the server a while."""
+_AGAIN = (429, 502, 503, 504)
+
+
+@dataclass(slots=True)
+class Server:
+    """A leaderboard, as a team talks to it."""
+
+    url: str
+    key: str
+    pauses: tuple[float, ...] = PAUSES
+    _session: "requests.Session | None" = field(default=None, repr=False)
+
+    def ask(self, method: str, path: str, **told: Any) -> dict[str, Any]:
+        """What the API answers; asked again where there was no answer.
+
+        Raises:
+            Unavailable: there is no leaderboard, or none that answers.
+            BadSubmission: it refused, and says why.
+        """
+        import requests
+
+        session = self._session = self._session or requests.Session()
+        session.headers["Authorization"] = f"Bearer {self.key}"
+        trouble = ""
+        for pause in (*self.pauses, None):
+            try:
+                answer = session.request(method, f"{self.url}/api/v1/{path}", timeout=TIMEOUT, **told)
+            except (requests.ConnectionError, requests.Timeout) as problem:
+                trouble = type(problem).__name__
+            else:
+                if answer.status_code not in _AGAIN:
+                    return _read(answer, self.url)
+                trouble = f"status {answer.status_code}"
+                pause = pause and max(pause, _wanted(answer))
+            if pause is not None:
+                time.sleep(pause)
+        message = (
+            f"{self.url}: does not answer ({trouble}); repeat the command, and the upload goes on where it stopped."
+        )
+        raise Unavailable(message)
+
+
+def _wanted(answer: "requests.Response") -> float:
+    """How long the server wants to be left alone."""
+    text = answer.headers.get("Retry-After", "")
+    return min(60.0, float(text)) if text.isdecimal() else 0.0
+
+
+def _read(answer: "requests.Response", url: str) -> dict[str, Any]:
+    try:
+        told = answer.json() if answer.content else {}
+    except ValueError:
+        told = None
+    if answer.ok and isinstance(told, dict):
+        return told
+    reason = told.get("error") if isinstance(told, dict) else None
+    if reason:
+        raise BadSubmission(str(reason))
+    message = f"{url}: is no leaderboard (status {answer.status_code}); check --to."
+    raise Unavailable(message)
+
+
+def is_address(to: str) -> bool:
+    """Whether a bundle is to be sent, not put into a folder."""
+    return urlsplit(to).scheme in ("http", "https")
+
+
+def send(server: Server, path: Path, task: str, progress: Callable[[int, int], None] = lambda *_: None) -> str:
+    """Sends a bundle; returns the address of its page.
+
+    Args:
+        server: that takes it.
+        path: of the bundle.
+        task: that it is for.
+        progress: told of the bytes that have arrived, and of all.
+
+    Raises:
+        Unavailable: the server does not answer.
+        BadSubmission: it refused, and says why.
+    """
+    size = path.stat().st_size
+    state = server.ask("POST", "uploads", json={"task": task, "bytes": size, "sha256": sha256_of(path)})
+    place = f"uploads/{state['id']}"
+    with path.open("rb") as file:
+        while state["offset"] < size:
+            progress(state["offset"], size)
+            file.seek(state["offset"])
+            state = _append(server, place, state, file.read(state["chunk"]))
+    progress(size, size)
+    identity = server.ask("POST", f"{place}/complete")["submission"]
+    return f"{server.url}/submissions/{identity}.html"
+
+
+def _append(server: Server, place: str, state: dict[str, Any], chunk: bytes) -> dict[str, Any]:
+    """Sends a part; where the server has it already, because its answer was lost, what it says of itself counts."""
+    headers = {"Content-Type": "application/octet-stream", "Upload-Offset": str(state["offset"])}
+    try:
+        return server.ask("PATCH", place, data=chunk, headers=headers)
+    except BadSubmission:
+        now = server.ask("GET", place)
+        if now["offset"] == state["offset"]:
+            raise
+        return now
