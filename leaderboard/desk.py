@@ -1,8 +1,9 @@
 """What an organiser does, each in one step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from leaderboard import audit, submissions, tasks, teams
 from leaderboard.board import Board
 from leaderboard.database import teams as team_table
+from leaderboard.seed import Seeded, seed
 from leaderboard.settings import Settings
 
 ACTOR = "admin"
@@ -55,6 +57,10 @@ class Desk:
             task = tasks.add_task(connection, new, ACTOR)
         facts, kind = task.facts, "pictures" if task.asked.dimension == 2 else "volumes"
         return f"{task.id}: {facts['targets']:,} targets in {facts['cases']:,} {kind} of {facts['patients']:,} patients"
+
+    def seed(self, runs: Sequence[Path], team: str) -> Iterator[Seeded]:
+        """Submits runs of this machine."""
+        return seed(self.board, runs, team)
 
     def close_task(self, name: str, *, closed: bool) -> None:
         """Ends submissions to a task, or opens it again."""

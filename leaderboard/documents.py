@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from imedbench.evaluate.report.sheets import Mean
 from leaderboard import queries
 from leaderboard.addresses import Addresses, json_address, submission_address
-from leaderboard.comparison import Compared
-from leaderboard.queries import Table
+from leaderboard.board import Board
+from leaderboard.comparison import compare
+from leaderboard.queries import Table, View
 from leaderboard.submissions import Submission
-from leaderboard.tasks import Task
+from leaderboard.tasks import Task, find_task
 
 Document = dict[str, Any]
 
@@ -85,8 +86,14 @@ def submission_document(connection: sa.Connection, submission: Submission) -> Do
     }
 
 
-def comparison_document(compared: Compared, first: Submission, second: Submission) -> Document:
+def view_document(connection: sa.Connection, task: Task, view: View) -> Document:
+    """A task with its table, seen one way."""
+    return task_document(task) | {"table": table_document(queries.table_of(connection, task, view))}
+
+
+def pair_document(board: Board, connection: sa.Connection, pair: tuple[Submission, Submission]) -> Document:
     """Two submissions beside each other."""
+    compared = compare(board, connection, find_task(connection, pair[0].task), pair)
     lines = [
         {
             "prompts": line.prompts,
@@ -97,7 +104,7 @@ def comparison_document(compared: Compared, first: Submission, second: Submissio
         }
         for line in compared.lines
     ]
-    return {"first": first.id, "second": second.id, "scores": lines}
+    return {"first": pair[0].id, "second": pair[1].id, "scores": lines}
 
 
 def _mean(mean: Mean) -> Document:

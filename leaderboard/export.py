@@ -22,7 +22,6 @@ from leaderboard.addresses import (
     targets_address,
 )
 from leaderboard.board import Board
-from leaderboard.comparison import compare
 from leaderboard.submissions import Submission, list_submissions
 from leaderboard.tasks import Task, list_tasks
 
@@ -72,18 +71,15 @@ def _pages(board: Board, connection: sa.Connection) -> Iterator[Page]:
 
 
 def _task_pages(board: Board, connection: sa.Connection, task: Task) -> Iterator[Page]:
-    told = documents.task_document(task)
     for address, view in Addresses(task).views.items():
         yield address, pages.task_page(board, connection, task, view)
-        table = documents.table_document(queries.table_of(connection, task, view))
-        yield json_address(address), _json(told | {"table": table})
+        yield json_address(address), _json(documents.view_document(connection, task, view))
     first = {row.entry.id for row in queries.table_of(connection, task, queries.first_view(task)).rows[:COMPARED]}
     shown = [each for each in list_submissions(connection, task.id) if each.id in first]
     for pair in combinations(shown, 2):
         address = compare_address(pair[0].id, pair[1].id)
         yield address, pages.compare_page(board, connection, *pair)
-        compared = documents.comparison_document(compare(board, connection, task, pair), *pair)
-        yield json_address(address), _json(compared)
+        yield json_address(address), _json(documents.pair_document(board, connection, pair))
 
 
 def _submission_pages(board: Board, connection: sa.Connection, submission: Submission) -> Iterator[Page]:

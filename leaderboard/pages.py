@@ -60,7 +60,9 @@ def task_page(board: Board, connection: sa.Connection, task: Task, view: View) -
     """A task's table, seen one way, and the curves of its first models."""
     addresses = Addresses(task)
     table = queries.table_of(connection, task, view)
-    drawn = _drawn(table)
+    # Curves are of all modalities, and the same however the table is sorted: they are drawn once.
+    whole = replace(view, modality="", sort="rank")
+    drawn = _drawn(table) if view == whole else []
     return _page(
         board,
         "task.html.j2",
@@ -73,7 +75,8 @@ def task_page(board: Board, connection: sa.Connection, task: Task, view: View) -
         efforts=_efforts(table),
         effort_columns=EFFORTS,
         siblings=[(each, _home(each)) for each in queries.siblings_of(connection, task)],
-        figures=_figures(connection, task, view, drawn),
+        figures=_figures(connection, task, view, drawn) if drawn else [],
+        curves=addresses.of(whole) if view != whole else "",
         colours={each.id: each.colour for each in drawn},
         json=json_address(addresses.of(view)),
         waiting=queries.waiting_of(connection).get(task.id, 0),

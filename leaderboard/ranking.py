@@ -1,14 +1,13 @@
 """Who is better than whom, and how sure that is: from the same bootstrap samples of the patients for all models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 CONFIDENCE = 0.95
-_AT_ONCE = 64
-"""Models that are compared with all others at a time."""
 Draws = NDArray[np.float32]
 
 
@@ -33,22 +32,21 @@ def rank(draws: Mapping[str, Draws], better: int) -> dict[str, Rank]:
         draws: of each model, its mean in each sample: (samples,), from the same samples for all.
         better: 1 where more is better, -1 where less is.
     """
-    names = list(draws)
-    if not names:
+    if not draws:
         return {}
-    values = better * np.stack([draws[name] for name in names])
-    ahead = np.zeros((len(names), len(names)))
-    places = np.empty(values.shape, np.int32)
-    for first in range(0, len(names), _AT_ONCE):
-        part = slice(first, first + _AT_ONCE)
-        # (part, others, samples): whether the other one is ahead.
-        behind = values[None, :, :] > values[part, None, :]
-        ahead[part] = behind.mean(2)
-        places[part] = 1 + behind.sum(1)
+    names = sorted(draws, key=lambda name: -better * float(draws[name].mean()))
+    values = np.stack([better * draws[name] for name in names])
+    places = rankdata(-values, method="min", axis=0)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(places, [tail, 1 - tail], axis=1, method="nearest").astype(int)
-    beaten = (ahead >= 1 - tail).sum(1)
-    return {name: Rank(1 + int(beaten[i]), int(low[i]), int(high[i])) for i, name in enumerate(names)}
+    enough = (1 - tail) * values.shape[1]
+    found = {}
+    for number, name in enumerate(names):
+        # Nobody whose mean is lower is better beyond chance.
+        ahead = np.count_nonzero(values[:number] > values[number], axis=1)
+        place = 1 + int(np.count_nonzero(ahead >= enough))
+        found[name] = Rank(place, int(low[number]), int(high[number]))
+    return found
 
 
 def difference(first: Draws, second: Draws) -> tuple[float, float]:
@@ -56,9 +54,3 @@ def difference(first: Draws, second: Draws) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(first.astype(np.float64) - second, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def tied(ranks: Sequence[Rank]) -> set[int]:
-    """Places that more than one model has."""
-    places = [each.place for each in ranks]
-    return {place for place in places if places.count(place) > 1}

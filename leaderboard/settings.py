@@ -25,7 +25,7 @@ class Settings:
     upload_days: float = Field(default=7, gt=0)
     """After which an upload that was not finished is forgotten."""
     requests_a_minute: int = Field(default=600, gt=0)
-    """From one address; with a key, of one team."""
+    """From one address."""
     plays_a_day: int = Field(default=2, gt=0)
     """Attempts of a team at a task whose truth is hidden."""
     lease: float = Field(default=60, gt=0)

@@ -49,9 +49,9 @@ class NewTask:
     id: str
     title: str
     store: Path
-    protocol: str
-    """Its id, or a YAML file."""
-    prompts: str = "perfect"
+    protocol: str | Protocol
+    """Its id, or a YAML file; or itself."""
+    prompts: str | PromptSet = "perfect"
     subset: Subset = Subset()  # noqa: RUF009
     summary: str = ""
     hidden: bool = False
@@ -72,7 +72,9 @@ def add_task(connection: sa.Connection, new: NewTask, actor: str = "admin") -> T
     if connection.execute(sa.select(tasks.c.id).where(tasks.c.id == new.id)).first():
         message = f"there is a task {new.id!r}; choose another name."
         raise Refused(message, 409)
-    store, protocol, prompts = Store.open(new.store), load_protocol(new.protocol), load_set(new.prompts)
+    store = Store.open(new.store)
+    protocol = new.protocol if isinstance(new.protocol, Protocol) else load_protocol(new.protocol)
+    prompts = new.prompts if isinstance(new.prompts, PromptSet) else load_set(new.prompts)
     dimension, facts = _facts(store, protocol, new.subset)
     asked = Asked(
         protocol.digest(),

@@ -86,6 +86,21 @@ def add_task(
 
 
 @app.command()
+def seed(
+    results: Annotated[list[Path], typer.Argument(help="Results folders of finished runs.", exists=True, file_okay=False)],
+    team: Annotated[str, typer.Option(help="In whose name; made where there is none.")] = "imedbench",
+    folder: Folder = HERE,
+    database: DatabaseUrl = "",
+) -> None:
+    """Submits runs of this machine, each to the task that asks what it was asked; makes the tasks that are missing.
+
+    Their checks wait for `imedbench leaderboard serve`.
+    """
+    for each in _desk(folder, database).seed(results, team):
+        typer.echo(f"{each.results}: {each.task}, {each.submission or each.told}")
+
+
+@app.command()
 def close(
     name: Annotated[str, typer.Argument(help="Of the task.")],
     again: Annotated[bool, typer.Option("--open", help="Open it again.")] = False,

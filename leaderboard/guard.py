@@ -1,0 +1,54 @@
+"""What stands before every route: how often somebody may ask, how much may be sent, and the headers of every answer."""
+
+import math
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from leaderboard.limits import Limiter
+from leaderboard.settings import Settings
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+"""Of every answer: a text that got past all else still runs nothing."""
+FORM = 64 * 2**10
+"""Bytes that a form has besides its bundle."""
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Puts the guard before an application."""
+    limiter = Limiter(settings.requests_a_minute)
+
+    @app.middleware("http")
+    async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        wait = limiter.wait(asker(request))
+        if wait:
+            told = {"error": "too many requests; wait a moment."}
+            return JSONResponse(told, 429, {"Retry-After": str(math.ceil(wait)), **HEADERS})
+        if fault := _too_large(request, settings):
+            return JSONResponse({"error": fault}, 413, HEADERS)
+        response = await answer(request)
+        response.headers.update(HEADERS)
+        return response
+
+
+def asker(request: Request) -> str:
+    """By what requests are counted: the address, for a key that was made up would count for nobody."""
+    return request.client.host if request.client else ""
+
+
+def _too_large(request: Request, settings: Settings) -> str:
+    """Refuses a body by its length, before any of it is read; one without a length too, but in parts of an upload."""
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return ""
+    form = request.url.path == "/submit"
+    most = settings.largest_bundle + FORM if form else settings.largest_chunk
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        return "say how long the body is, as Content-Length." if form or request.method != "PATCH" else ""
+    return f"at most {most:,} bytes are taken here." if int(length) > most else ""

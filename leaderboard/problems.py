@@ -1,0 +1,50 @@
+"""What is told of what cannot be done: JSON to programs, a page to people."""
+
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from imedbench.errors import ImedbenchError
+from leaderboard.pages import message_page
+from leaderboard.teams import Refused
+
+TITLES = {401: "Not this key", 404: "Not found", 405: "Not here"}
+
+
+def install(app: FastAPI) -> None:
+    """Answers the errors of an application."""
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, problem: Refused) -> Response:
+        return _answer(request, problem.status, str(problem))
+
+    @app.exception_handler(ImedbenchError)
+    async def unusable(request: Request, problem: ImedbenchError) -> Response:
+        return _answer(request, 422, str(problem))
+
+    @app.exception_handler(HTTPException)
+    async def missing(request: Request, problem: HTTPException) -> Response:
+        return _answer(request, problem.status_code, f"{problem.detail}.")
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, problem: RequestValidationError) -> Response:
+        if _program(request):
+            return await request_validation_exception_handler(request, problem)
+        if request.method == "GET":
+            return _answer(request, 404, "there is nothing of this name.")
+        first = problem.errors()[0]
+        return _answer(request, 422, f"{first['loc'][-1]}: {first['msg']}.")
+
+
+def _program(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+def _answer(request: Request, status: int, text: str) -> Response:
+    if _program(request):
+        return JSONResponse({"error": text}, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+    title, address = TITLES.get(status, "Not taken"), request.url.path.removeprefix("/")
+    page = message_page(request.app.state.board, title, f"{text[:1].upper()}{text[1:]}", address)
+    return HTMLResponse(page, status)

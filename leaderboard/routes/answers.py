@@ -1,0 +1,43 @@
+"""Answers that depend on the leaderboard's revision and the address alone: made once, and kept by browsers too."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import Request, Response
+
+from leaderboard import queries
+from leaderboard.board import Board
+from leaderboard.cache import Cache
+
+Make = Callable[[sa.Connection], str]
+HTML, JSON = "text/html; charset=utf-8", "application/json"
+
+
+def answer(request: Request, make: Make, kind: str = HTML) -> Response:
+    """The page of an address; nothing where the browser has it as it is.
+
+    Args:
+        request: whose path names it.
+        make: its text, where nobody has asked for it since something changed.
+        kind: media type.
+    """
+    board: Board = request.app.state.board
+    cache: Cache = request.app.state.cache
+    address = request.url.path
+    with board.database.read() as connection:
+        revision = queries.revision(connection)
+        headers = {"ETag": f'"{revision}"', "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        page = cache.get(address, revision)
+        if page is None:
+            page = make(connection).encode()
+            cache.put(address, revision, page)
+    return Response(page, media_type=kind, headers=headers)
+
+
+def as_json(value: dict[str, Any]) -> str:
+    """A document's text."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
