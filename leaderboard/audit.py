@@ -32,13 +32,18 @@ class Entry:
 
 def record(connection: sa.Connection, actor: str, action: str, subject: str, **detail: Any) -> None:
     """Adds an entry, in the transaction of what it tells of."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+    take_turn(connection)
     last = connection.execute(sa.select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)).scalar()
     previous, at = last or BEGINNING, time.time()
     text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
     told = {"at": at, "actor": actor, "action": action, "subject": subject, "detail": text, "previous": previous}
     connection.execute(audit.insert().values(**told, digest=_digest(told)))
+
+
+def take_turn(connection: sa.Connection) -> None:
+    """Waits for every other transaction that writes an entry, and has others wait for this; SQLite does so by itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
 
 
 def entries(connection: sa.Connection, newest: int = 0) -> Iterator[Entry]:

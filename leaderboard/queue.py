@@ -1,6 +1,7 @@
 """Checks that are to be made, in the database: nothing is lost when a process dies, and nothing is done twice."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -63,10 +64,13 @@ def finish(connection: sa.Connection, job: Job, state: str = DONE) -> None:
     _change(connection, job, state=state)
 
 
-def release(connection: sa.Connection, worker: str) -> None:
-    """Gives back what a worker that is known to be dead had."""
+def release(connection: sa.Connection, is_dead: Callable[[str], bool]) -> int:
+    """Gives back what workers had that are known to be dead, before their leases run out; returns how many jobs."""
+    running = connection.execute(sa.select(jobs.c.id, jobs.c.worker).where(jobs.c.state == RUNNING)).all()
+    dead = [row.id for row in running if is_dead(row.worker)]
     fields = {"state": QUEUED, "worker": "", "lease_until": 0.0}
-    connection.execute(jobs.update().where(jobs.c.worker == worker, jobs.c.state == RUNNING).values(**fields))
+    connection.execute(jobs.update().where(jobs.c.id.in_(dead), jobs.c.state == RUNNING).values(**fields))
+    return len(dead)
 
 
 def _change(connection: sa.Connection, job: Job, **fields: object) -> None:

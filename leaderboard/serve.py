@@ -44,8 +44,8 @@ def serve(settings: Settings, place: Place, ready: Callable[[str], None] = lambd
     Raises:
         Unavailable: the address is taken.
     """
-    board = Board.open(settings)
     listening = _listen(place)
+    board = Board.open(settings)
     host, port = listening.getsockname()[:2]
     stopping = threading.Event()
     crew = [
@@ -83,6 +83,7 @@ def _listen(place: Place) -> socket.socket:
     try:
         listening.bind((place.host, place.port))
     except OSError as problem:
+        listening.close()
         message = f"{place.host}:{place.port}: {problem.strerror}; choose another --host or --port."
         raise Unavailable(message) from problem
     return listening

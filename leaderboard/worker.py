@@ -23,11 +23,11 @@ from imedbench.store import Store
 from imedbench.submission.bundle import Limits, unpack
 from imedbench.submission.verdict import Verdict
 from imedbench.submission.verify import verify
-from leaderboard.audit import record
+from leaderboard.audit import record, take_turn
 from leaderboard.board import Board
 from leaderboard.database import draws, means, submissions
 from leaderboard.pictures import draw_worst
-from leaderboard.queue import DONE, GIVEN_UP, Job, LostLease, claim, finish, keep
+from leaderboard.queue import DONE, GIVEN_UP, Job, LostLease, claim, finish, keep, release
 from leaderboard.settings import Settings
 from leaderboard.statistics import draw_rows, mean_rows
 from leaderboard.submissions import DOUBTFUL, REJECTED, WITHDRAWN, Submission, find_submission
@@ -50,8 +50,10 @@ def work(settings: Settings, stopping: threading.Event | None = None, *, until_e
     """
     board = Board.open(settings)
     stopping = stopping or threading.Event()
-    name = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
-    made, cleaned = 0, 0.0
+    name = f"{socket.gethostname()}/{os.getpid()}/{time.time_ns()}"
+    with board.database.write() as connection:
+        release(connection, _is_dead)
+    made, cleaned = 0, -CLEANING
     while not stopping.is_set():
         if time.monotonic() - cleaned > CLEANING:
             forget_old(board)
@@ -67,6 +69,20 @@ def work(settings: Settings, stopping: threading.Event | None = None, *, until_e
             stopping.wait(PAUSE)
     board.database.close()
     return made
+
+
+def _is_dead(worker: str) -> bool:
+    """Whether a worker of this machine is no longer there; of one elsewhere nothing is known but its lease."""
+    host, _, rest = worker.rpartition("/")[0].rpartition("/")
+    if host != socket.gethostname() or not rest.isdecimal():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def limit_memory(settings: Settings) -> None:
@@ -156,21 +172,7 @@ def _verdict(board: Board, submission: Submission, task: Task, folder: Path) -> 
     run["data"] = {**run["data"], "path": os.path.relpath(task.store, folder)}
     write_run(folder, run)
     (folder / "verdict.json").write_text(json.dumps(verdict.to_json(), indent=1), "utf-8")
-    if other := _same_answers(board, submission, verdict):
-        return verdict, f"its guesses are those of {other}"
     return verdict, ""
-
-
-def _same_answers(board: Board, submission: Submission, verdict: Verdict) -> str:
-    """Another submission to the task with the same guesses; that of somebody else is a copy."""
-    query = sa.select(submissions.c.id).where(
-        submissions.c.task_id == submission.task,
-        submissions.c.answers == verdict.answers,
-        submissions.c.id != submission.id,
-        submissions.c.state != WITHDRAWN,
-    )
-    with board.database.read() as connection:
-        return str(connection.execute(query.limit(1)).scalar() or "") if verdict.answers else ""
 
 
 def _worked_out(task: Task, folder: Path) -> dict[sa.Table, list[dict[str, Any]]]:
@@ -183,10 +185,12 @@ def _worked_out(task: Task, folder: Path) -> dict[sa.Table, list[dict[str, Any]]
 
 
 def _settle(connection: sa.Connection, submission: str, verdict: Verdict | None, reason: str) -> None:
-    """Writes down what became of a submission; ``reason`` says why it is not verified, where its verdict does not."""
+    """Writes down what became of a submission; ``reason`` says why there is no verdict."""
+    # Of two that hold the same guesses, checked at the same time, one comes first.
+    take_turn(connection)
     state = verdict.outcome if verdict else REJECTED
-    if reason and state != REJECTED:
-        state = DOUBTFUL
+    if verdict and state != REJECTED and (other := _same_answers(connection, submission, verdict)):
+        state, reason = DOUBTFUL, f"its guesses are those of {other}"
     current = connection.execute(sa.select(submissions.c.state).where(submissions.c.id == submission)).scalar()
     fields: Mapping[str, Any] = {
         "verdict": verdict.to_json() if verdict else None,
@@ -197,3 +201,11 @@ def _settle(connection: sa.Connection, submission: str, verdict: Verdict | None,
     }
     connection.execute(submissions.update().where(submissions.c.id == submission).values(**fields))
     record(connection, "checker", state, submission, reason=reason)
+
+
+def _same_answers(connection: sa.Connection, submission: str, verdict: Verdict) -> str:
+    """Another submission to the task with the same guesses; that of somebody else is a copy."""
+    task = sa.select(submissions.c.task_id).where(submissions.c.id == submission).scalar_subquery()
+    same = (submissions.c.answers == verdict.answers) & (submissions.c.id != submission)
+    query = sa.select(submissions.c.id).where(submissions.c.task_id == task, same, submissions.c.state != WITHDRAWN)
+    return str(connection.execute(query.limit(1)).scalar() or "") if verdict.answers else ""
