@@ -41,7 +41,7 @@ def record(connection: sa.Connection, actor: str, action: str, subject: str, **d
 
 
 def take_turn(connection: sa.Connection) -> None:
-    """Waits for every other transaction that writes an entry, and has others wait for this; SQLite does so by itself."""
+    """Waits for every other transaction that writes an entry, and has others wait; SQLite does so by itself."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
 

@@ -1,7 +1,9 @@
 """Starts everything: the pages and the API in one process, the checks in others, and starts again what dies."""
 
+import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -55,8 +57,11 @@ def serve(settings: Settings, place: Place, ready: Callable[[str], None] = lambd
         thread.start()
     ready(f"http://{host}:{port}/")
     server = uvicorn.Server(uvicorn.Config(create_app(board), log_level="warning", access_log=False))
+    # The server ends in good order by either, and then repeats the signal.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        server.run([listening])
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run([listening])
     finally:
         stopping.set()
         for thread in crew:
@@ -64,8 +69,8 @@ def serve(settings: Settings, place: Place, ready: Callable[[str], None] = lambd
         board.database.close()
 
 
-def run_worker(settings: Settings) -> None:
-    """Checks submissions until it is told to stop; a second worker on another machine, say."""
+def run_worker(settings: Settings, parent: int = 0) -> None:
+    """Checks submissions until it is told to stop, or the process that started it has ended."""
     stopping = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:
@@ -74,7 +79,16 @@ def run_worker(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     limit_memory(settings)
+    if parent:
+        threading.Thread(target=_follow, args=(parent, stopping), daemon=True).start()
     work(settings, stopping)
+
+
+def _follow(parent: int, stopping: threading.Event) -> None:
+    """Ends with who started this, though that was killed."""
+    while os.getppid() == parent:
+        stopping.wait(PAUSE)
+    stopping.set()
 
 
 def _listen(place: Place) -> socket.socket:
@@ -93,7 +107,7 @@ def _keep_working(settings: Settings, stopping: threading.Event) -> None:
     """Has a worker at all times: what it opens may kill it."""
     context = multiprocessing.get_context("spawn")
     while not stopping.is_set():
-        worker: BaseProcess = context.Process(target=run_worker, args=(settings,), daemon=False)
+        worker: BaseProcess = context.Process(target=run_worker, args=(settings, os.getpid()), daemon=False)
         worker.start()
         while worker.is_alive() and not stopping.wait(PAUSE / 4):
             pass

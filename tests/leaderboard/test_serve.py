@@ -70,8 +70,9 @@ class Service:
                 child.kill()
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
 
 
 @pytest.fixture
@@ -136,10 +137,20 @@ def test_a_port_that_is_taken(board: Board) -> None:
             serve(board.settings, Place(port=taken.getsockname()[1]))
 
 
-def test_it_ends_when_it_is_told_to(service: Service) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_when_it_is_told_to(service: Service, number: signal.Signals) -> None:
     children = psutil.Process(service.process.pid).children(recursive=True)
     assert children
-    service.stop()
-    assert service.process.returncode in (0, -signal.SIGINT)
+    service.process.send_signal(number)
+    service.process.wait(30)
+    assert service.process.returncode == 0
     _, alive = psutil.wait_procs(children, 10)
+    assert not alive
+
+
+def test_workers_do_not_outlive_it(service: Service) -> None:
+    children = psutil.Process(service.process.pid).children(recursive=True)
+    service.process.kill()
+    service.process.wait()
+    _, alive = psutil.wait_procs(children, 15)
     assert not alive
