@@ -32,10 +32,11 @@ def rank(draws: Mapping[str, Draws], better: int) -> dict[str, Rank]:
         draws: of each model, its mean in each sample: (samples,), from the same samples for all.
         better: 1 where more is better, -1 where less is.
     """
-    if not draws:
+    held = _defined(draws)
+    if held is None:
         return {}
-    names = sorted(draws, key=lambda name: -better * float(draws[name].mean()))
-    values = np.stack([better * draws[name] for name in names])
+    names = sorted(held, key=lambda name: -better * float(held[name].mean()))
+    values = np.stack([better * held[name] for name in names])
     places = rankdata(-values, method="min", axis=0)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(places, [tail, 1 - tail], axis=1, method="nearest").astype(int)
@@ -49,8 +50,20 @@ def rank(draws: Mapping[str, Draws], better: int) -> dict[str, Rank]:
     return found
 
 
+def _defined(draws: Mapping[str, Draws]) -> dict[str, Draws] | None:
+    """Those samples in which every model has a mean: of few patients a sample may hold none of a modality."""
+    if not draws:
+        return None
+    defined = np.logical_and.reduce([np.isfinite(each) for each in draws.values()])
+    return {name: each[defined] for name, each in draws.items()} if defined.any() else None
+
+
 def difference(first: Draws, second: Draws) -> tuple[float, float]:
-    """The ends of the 95 % interval of how much more the first has than the second."""
+    """The ends of the 95 % interval of how much more the first has than the second; NaN where nothing is defined."""
+    apart = first.astype(np.float64) - second
+    apart = apart[np.isfinite(apart)]
+    if not len(apart):
+        return np.nan, np.nan
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(first.astype(np.float64) - second, [tail, 1 - tail])
+    low, high = np.quantile(apart, [tail, 1 - tail])
     return float(low), float(high)
