@@ -19,9 +19,9 @@ def slug(text: str) -> str:
 
 
 def slugs(texts: Sequence[str]) -> dict[str, str]:
-    """An address for each of some texts, no two the same."""
-    found: dict[str, str] = {}
-    for text in texts:
+    """An address for each of some different texts, no two the same; an empty one is all."""
+    found: dict[str, str] = {"": ALL} if "" in texts else {}
+    for text in filter(None, texts):
         name, number = slug(text), 2
         while name in found.values():
             name, number = f"{slug(text)}-{number}", number + 1
@@ -36,7 +36,6 @@ class Addresses:
         self.task = task
         views = views_of(task)
         self._names = [slugs(list(dict.fromkeys(part))) for part in zip(*map(astuple, views), strict=True)]
-        self._names[2][""] = ALL
         self._views = {self._file(view): view for view in views}
 
     def _file(self, view: View) -> str:

@@ -33,6 +33,8 @@ from leaderboard.sheets import Which, subset_of
 from leaderboard.submissions import accept
 from leaderboard.teams import Refused
 
+TRIES, PAUSE = 5, 0.5
+"""At taking in a bundle that another process takes in at the same moment; seconds between them."""
 _RUNNING: dict[str, "Future[str]"] = {}
 """Attempts that are being assembled in this process."""
 _LOCK = threading.Lock()
@@ -108,18 +110,22 @@ def _assemble(game: Game) -> str:
     return identity
 
 
-def _submit(game: Game, bundle: Path) -> str:
+def _submit(game: Game, bundle: Path, left: int = TRIES) -> str:
+    """Takes the bundle in; where this process, or another, had got so far before, it is there already."""
     try:
         return accept(game.board, game.team, game.task, bundle)
-    except Refused:
-        # This process, or another, had got so far before.
+    except (Refused, FileExistsError, sa.exc.IntegrityError) as problem:
         here = (submissions.c.task_id == game.task.id) & (submissions.c.team_id == game.team.id)
         query = sa.select(submissions.c.id).where(here, submissions.c.sha256 == sha256_of(bundle))
         with game.board.database.read() as connection:
             known = connection.execute(query).scalar()
-        if known is None:
+        if known is not None:
+            return str(known)
+        if isinstance(problem, Refused) or not left:
             raise
-        return str(known)
+    # Another process is about to write it down.
+    time.sleep(PAUSE)
+    return _submit(game, bundle, left - 1)
 
 
 def _write(game: Game, folder: Path) -> Results:

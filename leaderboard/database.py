@@ -10,6 +10,8 @@ from sqlalchemy import event
 
 WAIT = 30
 """Seconds that a writer waits for another."""
+_MIGRATING = 7_204_611
+"""Of PostgreSQL's locks the one that is held while tables are changed."""
 metadata = sa.MetaData()
 
 
@@ -175,6 +177,9 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
         with self.write() as connection:
+            if not self.is_sqlite:
+                # Several processes may begin at once.
+                connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 

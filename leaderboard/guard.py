@@ -30,8 +30,8 @@ def install(app: FastAPI, settings: Settings) -> None:
         if wait:
             told = {"error": "too many requests; wait a moment."}
             return JSONResponse(told, 429, {"Retry-After": str(math.ceil(wait)), **HEADERS})
-        if fault := _too_large(request, settings):
-            return JSONResponse({"error": fault}, 413, HEADERS)
+        if refusal := _refusal(request, settings):
+            return JSONResponse({"error": refusal[1]}, refusal[0], HEADERS)
         response = await answer(request)
         response.headers.update(HEADERS)
         return response
@@ -42,13 +42,13 @@ def asker(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _too_large(request: Request, settings: Settings) -> str:
-    """Refuses a body by its length, before any of it is read; one without a length too, but in parts of an upload."""
-    if request.method not in ("POST", "PUT", "PATCH"):
-        return ""
-    form = request.url.path == "/submit"
+def _refusal(request: Request, settings: Settings) -> tuple[int, str] | None:
+    """Refuses a body by its length, before any of it is read; one of unknown length too, but in parts of an upload."""
+    headers, form = request.headers, request.url.path == "/submit"
     most = settings.largest_bundle + FORM if form else settings.largest_chunk
-    length = request.headers.get("content-length", "")
-    if not length.isdecimal():
-        return "say how long the body is, as Content-Length." if form or request.method != "PATCH" else ""
-    return f"at most {most:,} bytes are taken here." if int(length) > most else ""
+    length = headers.get("content-length", "")
+    if "transfer-encoding" in headers and request.method != "PATCH":
+        return 411, "say how long the body is, as Content-Length."
+    if length and (not length.isdecimal() or int(length[:20]) > most):
+        return 413, f"at most {most:,} bytes are taken here."
+    return None

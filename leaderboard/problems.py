@@ -1,16 +1,18 @@
 """What is told of what cannot be done: JSON to programs, a page to people."""
 
+import logging
+
 from fastapi import FastAPI, Request
-from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from imedbench.errors import ImedbenchError
+from leaderboard.guard import HEADERS
 from leaderboard.pages import message_page
 from leaderboard.teams import Refused
 
-TITLES = {401: "Not this key", 404: "Not found", 405: "Not here"}
+TITLES = {401: "Not this key", 404: "Not found", 405: "Not here", 500: "Failed"}
 
 
 def install(app: FastAPI) -> None:
@@ -31,11 +33,21 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, problem: RequestValidationError) -> Response:
         if _program(request):
-            return await request_validation_exception_handler(request, problem)
+            # Not what was sent: it may be what JSON has no word for.
+            told = [{name: each[name] for name in ("loc", "msg", "type")} for each in problem.errors()]
+            return JSONResponse({"error": "this is not what is asked for here.", "detail": told}, 422)
         if request.method == "GET":
             return _answer(request, 404, "there is nothing of this name.")
         first = problem.errors()[0]
         return _answer(request, 422, f"{first['loc'][-1]}: {first['msg']}.")
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, problem: Exception) -> Response:
+        logging.getLogger(__name__).error("%s failed", request.url.path, exc_info=problem)
+        answer = _answer(request, 500, "this failed here, not with you; the organisers find it in their log.")
+        # Made outside of all that stands before the routes.
+        answer.headers.update(HEADERS)
+        return answer
 
 
 def _program(request: Request) -> bool:

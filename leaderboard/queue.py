@@ -64,6 +64,15 @@ def finish(connection: sa.Connection, job: Job, state: str = DONE) -> None:
     _change(connection, job, state=state)
 
 
+def postpone(connection: sa.Connection, job: Job, seconds: float) -> None:
+    """Puts a job off, and does not count the attempt: it failed by no fault of the submission.
+
+    Raises:
+        LostLease: another worker has it now.
+    """
+    _change(connection, job, lease_until=time.time() + seconds, worker="", attempts=job.attempt - 1)
+
+
 def release(connection: sa.Connection, is_dead: Callable[[str], bool]) -> int:
     """Gives back what workers had that are known to be dead, before their leases run out; returns how many jobs."""
     running = connection.execute(sa.select(jobs.c.id, jobs.c.worker).where(jobs.c.state == RUNNING)).all()

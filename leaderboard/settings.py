@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
+from sqlalchemy import URL
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -39,7 +40,8 @@ class Settings:
     @property
     def database_url(self) -> str:
         """Of the database."""
-        return self.database or f"sqlite:///{(self.folder / 'leaderboard.db').resolve()}"
+        path = (self.folder / "leaderboard.db").resolve()
+        return self.database or URL.create("sqlite", database=str(path)).render_as_string()
 
     @property
     def uploads(self) -> Path:

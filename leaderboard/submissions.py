@@ -3,7 +3,8 @@
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def accept(board: Board, team: Team, task: Task, path: Path, *, upload: str = ""
         raise Refused(message, 409)
     bundle = inspect(path, board.settings)
     kept = board.settings.bundle(bundle.sha256)
-    with board.database.write() as connection:
+    with _once(), board.database.write() as connection:
         same = (submissions.c.task_id == task.id) & (submissions.c.sha256 == bundle.sha256)
         if known := connection.execute(sa.select(submissions.c.id).where(same)).scalar():
             message = f"this bundle has been submitted already, as {known}."
@@ -102,6 +103,16 @@ def accept(board: Board, team: Team, task: Task, path: Path, *, upload: str = ""
         connection.execute(uploads.update().where(uploads.c.id == upload).values(submission_id=identity))
         record(connection, team.name, "submitted", identity, task=task.id, sha256=bundle.sha256)
     return identity
+
+
+@contextmanager
+def _once() -> Iterator[None]:
+    """Of two that submit the same at the same moment, one is told so."""
+    try:
+        yield
+    except sa.exc.IntegrityError as problem:
+        message = "this bundle is being submitted already."
+        raise Refused(message, 409) from problem
 
 
 def inspect(path: Path, settings: Settings) -> Bundle:
@@ -163,8 +174,9 @@ def decide(connection: sa.Connection, submission: Submission, state: str, reason
     """An organiser's word on a submission that is doubtful, or whose check was wrong.
 
     Raises:
-        Refused: it has not been checked yet, or the state is none that can be decided.
+        Refused: it has not been checked yet or was withdrawn, or the state is none that can be decided.
     """
+    _check_held(submission)
     if submission.verdict is None or state not in (VERIFIED, REJECTED):
         message = f"{submission.id} is {submission.state}: only what has been checked can be accepted or rejected."
         raise Refused(message, 409)
@@ -172,9 +184,20 @@ def decide(connection: sa.Connection, submission: Submission, state: str, reason
 
 
 def check_again(connection: sa.Connection, submission: Submission, actor: str) -> None:
-    """Queues a submission's check once more: after a repair of the data or of this program."""
+    """Queues a submission's check once more: after a repair of the data or of this program.
+
+    Raises:
+        Refused: it was withdrawn.
+    """
+    _check_held(submission)
     enqueue(connection, submission.id)
     _move(connection, submission, WAITING, "", actor, "to be checked again")
+
+
+def _check_held(submission: Submission) -> None:
+    if submission.state == WITHDRAWN:
+        message = f"{submission.id} was withdrawn; it can be read, and nothing else."
+        raise Refused(message, 409)
 
 
 def submitted_today(connection: sa.Connection, team: Team) -> int:

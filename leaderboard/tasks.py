@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from imedbench.errors import printable
 from imedbench.evaluate.data import Subset, digest_of, subjects
 from imedbench.evaluate.protocol import Protocol, load_protocol
 from imedbench.prompts.sets import PromptSet, load_set
@@ -20,6 +19,7 @@ from leaderboard.audit import record
 from leaderboard.database import tasks
 from leaderboard.teams import Refused
 
+_TITLE = 100
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -67,6 +67,9 @@ def add_task(connection: sa.Connection, new: NewTask, actor: str = "admin") -> T
     if not _SLUG.fullmatch(new.id) or len(new.id) > 32:
         message = f"{new.id!r} cannot be an address: use at most 32 of a-z, 0-9, and - between them."
         raise Refused(message)
+    if len(new.title) > _TITLE:
+        message = f"a title has at most {_TITLE} characters."
+        raise Refused(message)
     for text, where in ((new.title, "the title"), (new.summary, "the summary")):
         refuse_tricks(text, where, multiline=where == "the summary")
     if connection.execute(sa.select(tasks.c.id).where(tasks.c.id == new.id)).first():
@@ -110,9 +113,10 @@ def find_task(connection: sa.Connection, task_id: str) -> Task:
     Raises:
         Refused: there is none.
     """
-    row = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).first()
+    known = _SLUG.fullmatch(task_id)
+    row = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).first() if known else None
     if row is None:
-        message = f"there is no task {printable(task_id)[:60]!r}."
+        message = f"there is no task {task_id[:60]!a}."
         raise Refused(message, 404)
     return _task(row)
 

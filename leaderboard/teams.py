@@ -1,8 +1,10 @@
 """Teams and their API keys, of which only digests are kept."""
 
 import hashlib
+import re
 import secrets
 import time
+import unicodedata
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,6 +17,7 @@ from leaderboard.database import keys, teams
 PREFIX = "imb"
 """Of every key, so that one that was published by accident can be searched for."""
 DAY = 86400.0
+_NUMBER = re.compile(r"[0-9a-f]{12}")
 
 
 class Refused(ImedbenchError):
@@ -44,12 +47,13 @@ def add_team(connection: sa.Connection, name: str, actor: str = "admin") -> Team
     Raises:
         Refused: the name is no plain line of 1 to 60 characters, or is taken.
     """
-    name = name.strip()
+    name = unicodedata.normalize("NFC", name).strip()
     refuse_tricks(name, "the team's name")
     if not 1 <= len(name) <= 60:
         message = "a team's name has 1 to 60 characters."
         raise Refused(message)
-    if connection.execute(sa.select(teams.c.id).where(sa.func.lower(teams.c.name) == name.lower())).first():
+    # Databases know capitals of few alphabets.
+    if name.casefold() in {known.casefold() for known in connection.execute(sa.select(teams.c.name)).scalars()}:
         message = f"there is a team called {name!r}; choose another name."
         raise Refused(message, 409)
     team = Team(new_id(), name)
@@ -64,6 +68,7 @@ def find_team(connection: sa.Connection, name: str) -> Team:
     Raises:
         Refused: there is none.
     """
+    name = unicodedata.normalize("NFC", name).strip()
     row = connection.execute(sa.select(teams.c.id, teams.c.name).where(teams.c.name == name)).first()
     if row is None:
         message = f"there is no team called {name!r}; `imedbench leaderboard admin teams` lists them."
@@ -123,7 +128,8 @@ def team_of_key(connection: sa.Connection, key: str) -> Team:
     prefix, _, rest = key.partition("_")
     number, _, secret = rest.partition("_")
     query = sa.select(keys, teams.c.name, teams.c.barred).join(teams, teams.c.id == keys.c.team_id)
-    row = connection.execute(query.where(keys.c.id == number)).first() if prefix == PREFIX else None
+    known = prefix == PREFIX and _NUMBER.fullmatch(number)
+    row = connection.execute(query.where(keys.c.id == number)).first() if known else None
     # A key that is not there costs the same comparison.
     matches = secrets.compare_digest(row.digest if row else "0" * 64, _digest(secret))
     if row is None or not matches or row.revoked is not None or (row.expires is not None and row.expires < time.time()):
@@ -137,4 +143,4 @@ def team_of_key(connection: sa.Connection, key: str) -> Team:
 
 def _digest(secret: str) -> str:
     # The secret has 256 bits of chance: no salt and no slow function would make it harder to find.
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,8 @@
 """Bundles on their way in: in parts, from where the last one ended, whatever happened in between."""
 
+import fcntl
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,9 @@ def begin(board: Board, team: Team, task: Task, claim: tuple[int, str]) -> Uploa
     with board.database.write() as connection:
         mine = (uploads.c.team_id == team.id) & (uploads.c.task_id == task.id) & (uploads.c.sha256 == sha256)
         row = connection.execute(sa.select(uploads).where(mine)).first()
+        if row is not None and row.bytes != size:
+            message = f"this bundle was announced with {row.bytes:,} bytes before; cancel that upload first."
+            raise Refused(message, 409)
         if row is not None:
             return _upload(row)
         same = (submissions.c.task_id == task.id) & (submissions.c.sha256 == sha256)
@@ -110,10 +115,12 @@ def append(board: Board, upload: Upload, offset: int, chunk: bytes) -> int:
     Raises:
         Refused: they do not begin where the last ones ended, or go beyond what was announced; nothing is written.
     """
-    board.settings.uploads.mkdir(parents=True, exist_ok=True)
+    if upload.submission is not None:
+        message = f"this upload is complete; it has become {upload.submission}."
+        raise Refused(message, 409)
     with part_path(board, upload).open("ab") as file:
-        # One writer at a time: of two that send the same bytes the second is told that they are there.
-        os.lockf(file.fileno(), os.F_LOCK, 0)
+        # One writer at a time, of threads too: of two that send the same bytes the second is told that they are there.
+        fcntl.flock(file, fcntl.LOCK_EX)
         there = file.seek(0, os.SEEK_END)
         if offset != there or there + len(chunk) > upload.bytes:
             message = f"{there} bytes of {upload.bytes} have arrived, and this begins at {offset}; go on from {there}."
@@ -128,8 +135,9 @@ def complete(board: Board, team: Team, upload: Upload) -> str:
     Raises:
         Refused: bytes are missing, or what arrived is not what was announced, or is no bundle; it is forgotten then.
     """
-    if upload.submission is not None:
-        return upload.submission
+    # It may have been asked for twice at once, or have been cut off between the last commit and its answer.
+    if (known := _become(board, team, upload)) is not None:
+        return known
     if (there := offset_of(board, upload)) != upload.bytes:
         message = f"{there} bytes of {upload.bytes} have arrived; send the rest first."
         raise Refused(message, 409)
@@ -141,11 +149,22 @@ def complete(board: Board, team: Team, upload: Upload) -> str:
             message = "what arrived is not what was announced; begin the upload again."
             raise Refused(message)
         identity = accept(board, team, task, path, upload=upload.id)
-    except Refused:
+    except (Refused, FileNotFoundError):
+        if (known := _become(board, team, upload)) is not None:
+            return known
         cancel(board, upload)
         raise
     path.unlink(missing_ok=True)
     return identity
+
+
+def _become(board: Board, team: Team, upload: Upload) -> str | None:
+    """The submission that an upload has become by now; what it was made of is gone then."""
+    with board.database.read() as connection:
+        known = find_upload(connection, team, upload.id).submission
+    if known is not None:
+        part_path(board, upload).unlink(missing_ok=True)
+    return known
 
 
 def cancel(board: Board, upload: Upload) -> None:
@@ -156,13 +175,17 @@ def cancel(board: Board, upload: Upload) -> None:
 
 
 def forget_old(board: Board) -> int:
-    """Forgets uploads that were begun long ago; returns how many."""
+    """Forgets uploads that were begun long ago, and what killed processes have left; returns how many uploads."""
     limit = time.time() - board.settings.upload_days * DAY
     with board.database.read() as connection:
         old = (uploads.c.submission_id.is_(None)) & (uploads.c.created < limit)
         found = [_upload(row) for row in connection.execute(sa.select(uploads).where(old))]
+        kept = {f"{name}.part" for name in connection.execute(sa.select(uploads.c.id)).scalars()}
     for upload in found:
         cancel(board, upload)
+    for path in board.settings.uploads.iterdir():
+        if path.name not in kept and path.stat().st_mtime < limit:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     return len(found)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from imedbench.errors import BadSubmission
+from imedbench.errors import BadStore, BadSubmission
 from imedbench.evaluate.report.numbers import Numbers
 from imedbench.evaluate.report.runs import gather
 from imedbench.evaluate.results import Results, write_run
@@ -27,10 +27,10 @@ from leaderboard.audit import record, take_turn
 from leaderboard.board import Board
 from leaderboard.database import draws, means, submissions
 from leaderboard.pictures import draw_worst
-from leaderboard.queue import DONE, GIVEN_UP, Job, LostLease, claim, finish, keep, release
+from leaderboard.queue import DONE, GIVEN_UP, Job, LostLease, claim, finish, keep, postpone, release
 from leaderboard.settings import Settings
 from leaderboard.statistics import draw_rows, mean_rows
-from leaderboard.submissions import DOUBTFUL, REJECTED, WITHDRAWN, Submission, find_submission
+from leaderboard.submissions import DOUBTFUL, REJECTED, VERIFIED, WITHDRAWN, Submission, find_submission
 from leaderboard.tasks import Task, find_task
 from leaderboard.uploads import forget_old
 
@@ -50,9 +50,10 @@ def work(settings: Settings, stopping: threading.Event | None = None, *, until_e
     """
     board = Board.open(settings)
     stopping = stopping or threading.Event()
-    name = f"{socket.gethostname()}/{os.getpid()}/{time.time_ns()}"
+    name = f"{_host()}/{os.getpid()}/{time.time_ns()}"
     with board.database.write() as connection:
         release(connection, _is_dead)
+    _clear(board)
     made, cleaned = 0, -CLEANING
     while not stopping.is_set():
         if time.monotonic() - cleaned > CLEANING:
@@ -73,16 +74,31 @@ def work(settings: Settings, stopping: threading.Event | None = None, *, until_e
 
 def _is_dead(worker: str) -> bool:
     """Whether a worker of this machine is no longer there; of one elsewhere nothing is known but its lease."""
-    host, _, rest = worker.rpartition("/")[0].rpartition("/")
-    if host != socket.gethostname() or not rest.isdecimal():
-        return False
+    host, _, process = worker.rpartition("/")[0].rpartition("/")
+    return host == _host() and process.isdecimal() and not _is_alive(int(process))
+
+
+def _host() -> str:
+    """This machine, in as many characters as the database has room for."""
+    return socket.gethostname()[:32]
+
+
+def _is_alive(process: int) -> bool:
     try:
-        os.kill(int(rest), 0)
+        os.kill(process, 0)
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _clear(board: Board) -> None:
+    """Removes what workers of this machine were at when they were killed."""
+    for folder in board.settings.checked.glob(".*-*-*"):
+        host, _, process = folder.name.rpartition("-")
+        if host.endswith(_host()) and process.isdecimal() and not _is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def limit_memory(settings: Settings) -> None:
@@ -113,6 +129,8 @@ def _kept(board: Board, job: Job) -> Iterator[None]:
                     keep(connection, job, board.settings.lease)
             except LostLease:
                 return
+            except sa.exc.SQLAlchemyError:
+                _LOG.warning("the lease of %s could not be kept; trying again", job.submission, exc_info=True)
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
@@ -124,37 +142,50 @@ def _kept(board: Board, job: Job) -> Iterator[None]:
 
 
 def _give_up(board: Board, job: Job) -> None:
-    reason = f"the check ended {board.settings.attempts} times without a verdict; the organisers have been told"
+    reason = f"the check ended {board.settings.attempts} times without a verdict; the organisers can have it repeated"
     with board.database.write() as connection:
         finish(connection, job, GIVEN_UP)
+        _replace(connection, job.submission, {})
         _settle(connection, job.submission, None, reason)
 
 
 def _check(board: Board, job: Job) -> None:
-    """Checks a submission and writes the outcome, files first: what is in the database has its files."""
+    """Checks a submission and writes the outcome: files and database together, or neither."""
     with board.database.read() as connection:
         submission = find_submission(connection, job.submission)
         task = find_task(connection, submission.task)
-    folder = board.settings.checked / f".{submission.id}-{job.attempt}-{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = board.settings.checked / f".{submission.id}-{job.attempt}-{_host()}-{os.getpid()}"
     try:
         verdict, reason = _verdict(board, submission, task, folder)
-        rows: dict[sa.Table, list[dict[str, Any]]] = {}
-        if verdict is not None and verdict.outcome != REJECTED:
-            rows = _worked_out(task, folder)
-        final = board.settings.checked / submission.id
-        shutil.rmtree(final, ignore_errors=True)
-        if folder.exists():
-            folder.rename(final)
+        held = verdict is not None and verdict.outcome != REJECTED
+        rows = _worked_out(task, folder) if held else {}
+        with board.database.write() as connection:
+            finish(connection, job, DONE)
+            _replace(connection, submission.id, rows)
+            _settle(connection, submission.id, verdict, reason)
+            # The last step: from here on only the commit may fail, and then it is all done again.
+            _put(folder, board.settings.checked / submission.id)
+    except BadStore as problem:
+        _LOG.error("the data of %s cannot be read, so its submissions wait: %s", task.id, problem)
+        with board.database.write() as connection:
+            postpone(connection, job, board.settings.lease)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    with board.database.write() as connection:
-        finish(connection, job, DONE)
-        for table in (means, draws):
-            connection.execute(table.delete().where(table.c.submission_id == submission.id))
-            if rows.get(table):
-                connection.execute(table.insert(), [row | {"submission_id": submission.id} for row in rows[table]])
-        _settle(connection, submission.id, verdict, reason)
+
+
+def _replace(connection: sa.Connection, submission: str, rows: Mapping[sa.Table, list[dict[str, Any]]]) -> None:
+    """Numbers of a submission in place of those that it had."""
+    for table in (means, draws):
+        connection.execute(table.delete().where(table.c.submission_id == submission))
+        if rows.get(table):
+            connection.execute(table.insert(), [row | {"submission_id": submission} for row in rows[table]])
+
+
+def _put(folder: Path, final: Path) -> None:
+    """Files in place of those that there were; of a bundle that could not be opened there are none."""
+    shutil.rmtree(final, ignore_errors=True)
+    if folder.exists():
+        folder.rename(final)
 
 
 def _verdict(board: Board, submission: Submission, task: Task, folder: Path) -> tuple[Verdict | None, str]:
@@ -204,8 +235,15 @@ def _settle(connection: sa.Connection, submission: str, verdict: Verdict | None,
 
 
 def _same_answers(connection: sa.Connection, submission: str, verdict: Verdict) -> str:
-    """Another submission to the task with the same guesses; that of somebody else is a copy."""
-    task = sa.select(submissions.c.task_id).where(submissions.c.id == submission).scalar_subquery()
-    same = (submissions.c.answers == verdict.answers) & (submissions.c.id != submission)
-    query = sa.select(submissions.c.id).where(submissions.c.task_id == task, same, submissions.c.state != WITHDRAWN)
-    return str(connection.execute(query.limit(1)).scalar() or "") if verdict.answers else ""
+    """An earlier submission to the task with the same guesses, of which this is a copy; empty where there is none."""
+    mine = connection.execute(sa.select(submissions).where(submissions.c.id == submission)).one()
+    earlier = submissions.c.received < mine.received
+    if mine.verdict is None:
+        # It came first, but another one with its guesses has been on the leaderboard meanwhile.
+        earlier |= submissions.c.state == VERIFIED
+    same = (submissions.c.answers == verdict.answers) & (submissions.c.task_id == mine.task_id) & earlier
+    held = same & (submissions.c.id != submission) & (submissions.c.state != WITHDRAWN)
+    found = connection.execute(
+        sa.select(submissions.c.id).where(held).order_by(submissions.c.received).limit(1)
+    ).scalar()
+    return str(found or "") if verdict.answers else ""

@@ -23,6 +23,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
     workers: Annotated[int, typer.Option(min=0, help="Processes that check submissions.")] = 1,
     name: Annotated[str, typer.Option(help="What the pages call it.")] = "imedbench leaderboard",
+    rate: Annotated[int, typer.Option(min=1, help="Requests a minute that one address may make.")] = 600,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
 ) -> None:
     """Starts everything: pages, API, and the processes that check submissions; ends with Ctrl+C.
@@ -36,7 +37,7 @@ def serve(
         if open_it:
             typer.launch(url)
 
-    settings = import_module("leaderboard.settings").Settings(folder, database, name)
+    settings = import_module("leaderboard.settings").Settings(folder, database, name, requests_a_minute=rate)
     service.serve(settings, service.Place(host, port, workers), ready)
 
 
