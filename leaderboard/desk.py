@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Self
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
+from imedbench.evaluate.data import Subset
+from imedbench.store import Store
+from imedbench.submission.images import strip_truth
 from leaderboard import audit, submissions, tasks, teams
 from leaderboard.board import Board
 from leaderboard.database import teams as team_table
@@ -61,6 +65,16 @@ class Desk:
     def seed(self, runs: Sequence[Path], team: str) -> Iterator[Seeded]:
         """Submits runs of this machine."""
         return seed(self.board, runs, team)
+
+    def write_images(self, name: str, out: Path) -> Path:
+        """A task's images as a store without truth; returns where it is."""
+        with self.board.database.read() as connection:
+            task = tasks.find_task(connection, name)
+        asked = task.asked
+        subset = TypeAdapter(Subset).validate_python(
+            {"split": asked.split, "on": "auto", "targets": asked.targets, "limit": asked.limit}
+        )
+        return strip_truth(Store.open(task.store), out, subset, asked.dimension).path
 
     def close_task(self, name: str, *, closed: bool) -> None:
         """Ends submissions to a task, or opens it again."""

@@ -1,14 +1,17 @@
 """``imedbench leaderboard``: serve one, check a bundle, write it as files."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from imedbench.catalog import DEFAULT_MODEL
+from imedbench.cli.eval import Across
 from imedbench.cli.leaderboard_admin import app as admin
-from imedbench.cli.options import ALL_CORES, DatabaseUrl, Folder
-from imedbench.cli.submit import check_bundle
+from imedbench.cli.options import ALL_CORES, Checkpoint, DatabaseUrl, Device, Folder
+from imedbench.cli.submit import KEY, check_bundle
 
 app = typer.Typer(help="A leaderboard that replays what it is told.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
@@ -52,6 +55,43 @@ def verify(
     Exit code 1 means that it was rejected, 4 that it is doubtful.
     """
     check_bundle(bundle, data, workers)
+
+
+@app.command()
+def play(
+    to: Annotated[str, typer.Option(help="The leaderboard's address.")],
+    task: Annotated[str, typer.Option(help="One whose truth is hidden.")],
+    data: Annotated[Path, typer.Option(help="Store of its images, from the organisers.", exists=True)],
+    model: Annotated[str, typer.Option(help="Model of the catalogue: see `imedbench models`.")] = DEFAULT_MODEL,
+    checkpoint: Checkpoint = None,
+    across: Annotated[Across, typer.Option(help="How a 2-D model gets through a volume.")] = Across.BOX,
+    batch: Annotated[int, typer.Option(min=1, help="Targets asked at once.")] = 32,
+    device: Device = "auto",
+    name: Annotated[str, typer.Option(help="Of the model, as tables show it.", show_default="the catalogue's")] = "",
+    card: Annotated[Path | None, typer.Option(help="Model card, Markdown.", exists=True, dir_okay=False)] = None,
+) -> None:
+    """Plays a task whose truth is hidden: the leaderboard gives each prompt after the guess before it has come in.
+
+    An attempt that was interrupted goes on: repeat the command. What was answered cannot be taken back. The team's key
+    is read from the variable IMEDBENCH_KEY.
+    """
+    from imedbench.catalog import card as card_of
+    from imedbench.cli.screen import playing, print_sent
+    from imedbench.submission.about import About
+    from imedbench.submission.play import PlaySettings, play
+    from imedbench.submission.send import Server
+
+    key = os.environ.get(KEY, "")
+    if not key:
+        message = f"this needs the team's key in the variable {KEY}."
+        raise typer.BadParameter(message)
+    server, known = Server(to.rstrip("/"), key), card_of(model)
+    about = About.of_card({"name": name or known.name, "summary": known.summary, "licence": known.licence})
+    settings = PlaySettings(task, model, str(checkpoint or ""), across.value, batch, device)
+    text = card.read_text("utf-8") if card else ""
+    with playing() as progress:
+        played = play(server, data, settings, about, text=text, progress=progress)
+    print_sent(server.page(played.submission))
 
 
 @app.command()

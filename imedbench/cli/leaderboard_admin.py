@@ -86,8 +86,21 @@ def add_task(
 
 
 @app.command()
+def images(
+    name: Annotated[str, typer.Argument(help="Of the task.")],
+    out: Annotated[Path, typer.Option(help="Where the store of images is written.")],
+    folder: Folder = HERE,
+    database: DatabaseUrl = "",
+) -> None:
+    """Writes a task's images as a store without any mask, for those who take part where the truth is hidden."""
+    typer.echo(_desk(folder, database).write_images(name, out))
+
+
+@app.command()
 def seed(
-    results: Annotated[list[Path], typer.Argument(help="Results folders of finished runs.", exists=True, file_okay=False)],
+    results: Annotated[
+        list[Path], typer.Argument(help="Results folders of finished runs.", exists=True, file_okay=False)
+    ],
     team: Annotated[str, typer.Option(help="In whose name; made where there is none.")] = "imedbench",
     folder: Folder = HERE,
     database: DatabaseUrl = "",

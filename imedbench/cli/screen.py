@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imedbench.evaluate.run import Progress as RunProgress
     from imedbench.evaluate.run import RunSummary
     from imedbench.recipe import Recipe
+    from imedbench.submission.play import Progress as PlayProgress
     from imedbench.submission.verdict import Verdict
     from imedbench.submission.verify import Progress as CheckProgress
 
@@ -111,6 +112,19 @@ def checking() -> "Iterator[Callable[[CheckProgress], None]]":
 
         def move(progress: "CheckProgress") -> None:
             note = f"[yellow]{progress.discrepancies} discrepancies" if progress.discrepancies else ""
+            bars.update(shown, completed=progress.done, total=progress.total, note=note)
+
+        yield move
+
+
+@contextmanager
+def playing() -> "Iterator[Callable[[PlayProgress], None]]":
+    """A progress bar over sessions, with the number of failed ones; gives the function that moves it."""
+    with _bars() as bars:
+        shown = bars.add_task("Playing sessions", total=None, note="")
+
+        def move(progress: "PlayProgress") -> None:
+            note = f"[yellow]{progress.failed} failed" if progress.failed else ""
             bars.update(shown, completed=progress.done, total=progress.total, note=note)
 
         yield move

@@ -58,6 +58,10 @@ class Server:
         )
         raise Unavailable(message)
 
+    def page(self, submission: str) -> str:
+        """The address of a submission's page."""
+        return f"{self.url}/submissions/{submission}.html"
+
 
 def _wanted(answer: "requests.Response") -> float:
     """How long the server wants to be left alone."""
@@ -107,7 +111,7 @@ def send(server: Server, path: Path, task: str, progress: Callable[[int, int], N
             state = _append(server, place, state, file.read(state["chunk"]))
     progress(size, size)
     identity = server.ask("POST", f"{place}/complete")["submission"]
-    return f"{server.url}/submissions/{identity}.html"
+    return server.page(identity)
 
 
 def _append(server: Server, place: str, state: dict[str, Any], chunk: bytes) -> dict[str, Any]:
