@@ -1,6 +1,7 @@
 """``imedbench submit``: results to a leaderboard."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -39,17 +40,24 @@ def submit(
     from imedbench.submission.prepare import prepare
     from imedbench.submission.send import Server, is_address, send
 
+    said = {"name": name, "summary": summary, "authors": authors, "licence": licence, "code": code, "paper": paper}
+    if check:
+        if data is None and results.is_file():
+            message = "to check a bundle, name the store that it was evaluated on, with --data."
+            raise typer.BadParameter(message)
+        with tempfile.TemporaryDirectory(prefix="imedbench-submit-") as place:
+            path = prepare(results, Path(place), said, card)
+            print_bundle(path)
+            check_bundle(path, data or Results.open(results).data, workers)
+        return
     key = os.environ.get(KEY, "")
-    if is_address(to) and not check and not (key and task):
+    if is_address(to) and not (key and task):
         message = f"sending needs --task, and the team's key in the variable {KEY}."
         raise typer.BadParameter(message)
-    said = {"name": name, "summary": summary, "authors": authors, "licence": licence, "code": code, "paper": paper}
     beside = results if results.is_dir() else results.parent
     path = prepare(results, beside if is_address(to) else Path(to), said, card)
     print_bundle(path)
-    if check:
-        check_bundle(path, data or Results.open(results).data, workers)
-    elif is_address(to):
+    if is_address(to):
         with sending() as progress:
             where = send(Server(to.rstrip("/"), key), path, task, progress)
         print_sent(where)
