@@ -32,6 +32,7 @@ _EXACT = 0.02
 _EXACT_LEAST = 3
 _SAME_TIMES = 50
 """Answers from which on it is odd that all took the same time, to the last digit."""
+_CASES_A_PROCESS = 100
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -238,7 +239,8 @@ class _Part:
 
 
 def _mapped(parts: Iterator[_Part], plan: Plan, workers: int) -> Iterator[Replayed]:
-    """In order, a few parts ahead of who takes them."""
+    """In order, a few parts ahead of who takes them; few cases in this process, for others take seconds to begin."""
+    workers = min(workers, 1 + len(plan.subjects) // _CASES_A_PROCESS)
     if workers <= 1:
         _PLANS[:] = [plan]
         yield from map(_check_part, parts)

@@ -8,7 +8,7 @@ VOID = {"area", "base", "br", "circle", "col", "embed", "hr", "img", "input", "l
 LEADING = {"href", "src", "action"}
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Element:
     """One of a page."""
 
@@ -22,7 +22,7 @@ class Element:
         return any(each.name == name and wanted.items() <= each.attributes.items() for each in self.parents)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Page(HTMLParser):
     """All of it."""
 
