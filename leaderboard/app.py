@@ -6,7 +6,7 @@ from imedbench import __version__
 from leaderboard import guard, problems
 from leaderboard.board import Board
 from leaderboard.cache import Cache
-from leaderboard.routes import pages, results, uploads
+from leaderboard.routes import pages, plays, results, uploads
 
 
 def create_app(board: Board) -> FastAPI:
@@ -19,6 +19,6 @@ def create_app(board: Board) -> FastAPI:
     app.state.board, app.state.cache = board, Cache()
     guard.install(app, board.settings)
     problems.install(app)
-    for router in (pages.router, results.router, uploads.router):
+    for router in (pages.router, results.router, uploads.router, plays.router):
         app.include_router(router)
     return app

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def accept(board: Board, team: Team, task: Task, path: Path, *, upload: str = ""
             message = f"this bundle has been submitted already, as {known}."
             raise Refused(message, 409)
         # Linked before it is written down: an entry without its file would be worse than a file without entry.
-        if not kept.exists():
+        with suppress(FileExistsError):
             os.link(path, kept)
         identity = new_id()
         connection.execute(

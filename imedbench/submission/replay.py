@@ -145,7 +145,9 @@ class _Again:
     def _times(self, row: Row) -> bool:
         """Takes the measured numbers of a turn; whether they are possible at all."""
         self.replayed.turns += 1
-        wrong = [name for name in MEASURED if not math.isfinite(row[name])]
+        # A model that gave no answer has no estimate of it either.
+        given = MEASURED if len(row["starts"]) else MEASURED[1:]
+        wrong = [name for name in given if not math.isfinite(row[name])]
         wrong += [name for name in MEASURED[1:] if row[name] < 0]
         if wrong:
             return self._wrong("facts", row["turn"], f"{wrong[0]} is {row[wrong[0]]}")

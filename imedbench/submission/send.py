@@ -17,7 +17,7 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before each further attempt at a request that got no answer."""
 TIMEOUT = (10.0, 300.0)
 """To connect, and to be answered: completing a large upload takes the server a while."""
-_AGAIN = (429, 502, 503, 504)
+_AGAIN = (500, 502, 503, 504)
 
 
 @dataclass(slots=True)
@@ -44,10 +44,10 @@ class Server:
         for pause in (*self.pauses, None):
             try:
                 answer = session.request(method, f"{self.url}/api/v1/{path}", timeout=TIMEOUT, **told)
-            except (requests.ConnectionError, requests.Timeout) as problem:
+            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as problem:
                 trouble = type(problem).__name__
             else:
-                if answer.status_code not in _AGAIN:
+                if not _again(answer):
                     return _read(answer, self.url)
                 trouble = f"status {answer.status_code}"
                 pause = pause and max(pause, _wanted(answer))
@@ -61,6 +61,11 @@ class Server:
     def page(self, submission: str) -> str:
         """The address of a submission's page."""
         return f"{self.url}/submissions/{submission}.html"
+
+
+def _again(answer: "requests.Response") -> bool:
+    """Whether to ask again: the server is in trouble, or says when it wants to be asked; a quota is final."""
+    return answer.status_code in _AGAIN or (answer.status_code == 429 and "Retry-After" in answer.headers)
 
 
 def _wanted(answer: "requests.Response") -> float:

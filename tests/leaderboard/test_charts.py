@@ -119,7 +119,9 @@ def test_nothing_to_draw(made: Any, tasks: dict[str, Task]) -> None:
 def test_a_model_that_was_not_asked_has_no_line(made: Any, tasks: dict[str, Task]) -> None:
     charts = charts_of(made, tasks["levels"], made.ids["levels/threshold"], made.ids["levels/oracle"])
     skipped = {
-        key: curve for key, curve in charts.curves.items() if not (key[0] == made.ids["levels/oracle"] and "box" in key[1])
+        key: curve
+        for key, curve in charts.curves.items()
+        if not (key[0] == made.ids["levels/oracle"] and "box" in key[1])
     }
     points, boxes = replace(charts, curves=skipped).levels()
     assert (len(strokes(drawn(points))), len(strokes(drawn(boxes)))) == (2, 1)

@@ -123,7 +123,9 @@ def test_a_table_and_a_submission_tell_the_same(made: Any, board: Board) -> None
     with board.database.read() as connection:
         task = find_task(connection, "clicks")
         submission = documents.submission_document(connection, find_submission(connection, mine))
-        known = {(each["prompts"], each["metric"], each["modality"], each["turn"]): each for each in submission["means"]}
+        known = {
+            (each["prompts"], each["metric"], each["modality"], each["turn"]): each for each in submission["means"]
+        }
         for view in views_of(task):
             told = documents.view_document(connection, task, view)
             (row,) = [row for row in told["table"]["rows"] if row["submission"] == mine]

@@ -82,7 +82,9 @@ def test_too_many_requests_are_told_when_to_come_again(open_board: Callable[...,
     assert guarded(answer.headers)
 
 
-def test_after_that_time_the_next_is_answered(open_board: Callable[..., Board], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_that_time_the_next_is_answered(
+    open_board: Callable[..., Board], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 1000.0
     monkeypatch.setattr("leaderboard.limits.time.monotonic", lambda: now)
     with TestClient(create_app(open_board(requests_a_minute=3))) as client:

@@ -1,3 +1,5 @@
+import itertools
+import json
 import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,13 +9,18 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from imedbench.evaluate.results import Results
+from imedbench.submission import bundle as bundles
+from imedbench.submission.about import About
 from leaderboard.addresses import Addresses
 from leaderboard.app import create_app
 from leaderboard.board import Board
 from leaderboard.database import submissions, tasks, teams
 from leaderboard.queries import View, first_view
-from leaderboard.submissions import list_submissions
+from leaderboard.submissions import accept, list_submissions
 from leaderboard.tasks import find_task
+from leaderboard.teams import Refused
+from leaderboard.worker import work
 
 FAKES = Path(__file__).resolve().parents[1] / "fakes"
 BOARD = runpy.run_path(str(FAKES / "board.py"))
@@ -97,7 +104,7 @@ def test_each_page_has_one_heading_of_the_first_level(board: Board, made: Any) -
 def test_headings_leave_no_level_out(board: Board, made: Any) -> None:
     for where, page in read(board, made).items():
         levels = [int(each.name[1]) for each in page.all("h1", "h2", "h3", "h4", "h5", "h6")]
-        assert all(below <= above + 1 for above, below in zip(levels, levels[1:], strict=False)), (where, levels)
+        assert all(below <= above + 1 for above, below in itertools.pairwise(levels)), (where, levels)
 
 
 def test_whatever_is_filled_in_has_a_label(board: Board, made: Any) -> None:
@@ -136,8 +143,8 @@ def harmless(page: Any, where: str) -> None:
         if element.name != "a":
             assert not link.startswith(("http", "//")), (where, link)
         if link.startswith("data:") and link != "data:,":
-            # Pictures of cases, drawn here.
-            assert element.name == "image" and link.startswith("data:image/webp;base64,"), where
+            # Pictures of cases, drawn here; of a card nothing is loaded.
+            assert (element.name, link.partition("/")[0]) in (("image", "data:image"), ("a", "data:image")), where
     assert page.all("img") == [], where
 
 
@@ -174,7 +181,7 @@ def test_the_text_is_shown_as_it_is(board: Board, made: Any) -> None:
         tampered(board, text)
         pages = read(board, made)
         mine = pages[f"/submissions/{made.ids['clicks/threshold']}.html"]
-        assert [each.text for each in mine.all("h1")][0] == text[:60]
+        assert next(each.text for each in mine.all("h1")) == text[:60]
         assert mine.text.count(text) >= 4
         assert text in pages["/"].text
         first = next(page for where, page in pages.items() if where.startswith("/tasks/clicks/"))
@@ -191,27 +198,47 @@ def test_of_a_card_only_text_and_its_form_are_shown(board: Board, made: Any, car
     assert page.faults == []
     harmless(page, where)
     inside = [each for each in page.elements if each.inside("div", **{"class": "card prose"})]
-    assert {each.name for each in inside} <= {"p", "a", "code", "pre", "em", "strong", "table", "thead", "tbody", "tr"} | {
+    assert {each.name for each in inside} <= {
+        "p",
+        "a",
+        "code",
+        "pre",
+        "em",
+        "strong",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+    } | {
         "th",
         "td",
     }
     for each in inside:
         assert each.attributes.keys() <= {"href", "title", "rel"}
         if each.name == "a":
-            assert each.attributes["href"].startswith("https://")
+            # What is left of a picture is a link to it.
+            assert each.attributes["href"].startswith(("https://", "data:image/png;", "%5C"))
     assert {"verdict", "scores", "curves", "provenance"} <= {each.attributes.get("id") for each in page.all("section")}
 
 
 def test_a_card_is_formatted(board: Board, made: Any) -> None:
     mine = made.ids["clicks/threshold"]
-    (board.settings.checked / mine / "card.md").write_text("# T\n\n*one* **two** [three](https://example.org)\n", "utf-8")
+    (board.settings.checked / mine / "card.md").write_text(
+        "# T\n\n*one* **two** [three](https://example.org)\n", "utf-8"
+    )
     with TestClient(create_app(board)) as client:
         page = Page(client.get(f"/submissions/{mine}.html").text)
     words = {each.name: each.text for each in page.elements if each.inside("div", **{"class": "card prose"})}
     assert (words["em"], words["strong"], words["a"]) == ("one", "two", "three")
 
 
-SQL = ("' OR '1'='1", "'; DROP TABLE submissions; --", '" UNION SELECT * FROM keys --', "1; DELETE FROM teams", "%27%20OR%201=1")
+SQL = (
+    "' OR '1'='1",
+    "'; DROP TABLE submissions; --",
+    '" UNION SELECT * FROM keys --',
+    "1; DELETE FROM teams",
+    "%27%20OR%201=1",
+)
 
 
 @pytest.mark.parametrize("text", SQL)
@@ -288,3 +315,38 @@ def test_an_empty_leaderboard_says_so(open_board: Callable[..., Board]) -> None:
 def empty(client: TestClient) -> None:
     assert "Nothing yet." in client.get("/").text
     assert "No task is open." in client.get("/take-part.html").text
+
+
+RECORDS: dict[str, dict[str, Any]] = {
+    "next to nothing": {"card": {"sees_truth": False}, "data": {}},
+    "other kinds": {"protocol": [], "subset": 3, "skipped": [1], "versions": "x", "prompts": None, "across": {}},
+    "a number without end": {"seconds": float("inf")},
+}
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_whatever_a_record_says_the_pages_are_there(
+    open_board: Callable[..., Board], results: Results, add_all: Any, tmp_path: Path, record: str
+) -> None:
+    """A bundle is refused when it comes in, or its page can be shown: else one stranger stops every export."""
+    board = open_board(folder=tmp_path / "strange")
+    team, task = add_all(board)
+    run = RECORDS[record] | {"id": results.run["id"]}
+    if record != "next to nothing":
+        run = dict(results.run) | run
+    # JSON has no word for it, but readers take 1e999 as such.
+    text = json.dumps(run).replace("Infinity", "1e999")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            bundles, "_json", lambda value: text.encode() if "about" not in value else json.dumps(value).encode()
+        )
+        path = bundles.pack(results, tmp_path / "it.zip", About(name="Strange"), "# Card\n")
+    try:
+        identity = accept(board, team, task, path)
+    except Refused:
+        return
+    with TestClient(create_app(board), raise_server_exceptions=False) as client:
+        where = (f"/submissions/{identity}.html", f"/api/v1/submissions/{identity}.json")
+        assert [client.get(each).status_code for each in where] == [200, 200]
+        work(board.settings, until_empty=True)
+        assert [client.get(each).status_code for each in where] == [200, 200]

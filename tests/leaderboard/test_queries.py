@@ -1,3 +1,4 @@
+import itertools
 import math
 import runpy
 from collections.abc import Callable, Iterator
@@ -128,7 +129,7 @@ def test_the_order_of_every_sort(board: Board, made: Any, clicks: Task, label: s
     assert len(ranked) == 13
     places = [row.rank.place for row in ranked if row.rank]
     assert places == sorted(places)
-    for first, second in zip(ranked, ranked[1:], strict=False):
+    for first, second in itertools.pairwise(ranked):
         assert first.rank is not None and second.rank is not None
         if first.rank.place == second.rank.place:
             assert better * first.score.mean >= better * second.score.mean
@@ -235,9 +236,7 @@ def test_the_revision_grows_when_a_check_ends(board: Board, made: Any) -> None:
     from leaderboard.worker import work
 
     with board.database.write() as connection:
-        submissions.check_again(
-            connection, submissions.find_submission(connection, made.ids["levels/oracle"]), "admin"
-        )
+        submissions.check_again(connection, submissions.find_submission(connection, made.ids["levels/oracle"]), "admin")
         before = revision(connection)
     assert work(board.settings, until_empty=True) == 1
     with board.database.read() as connection:

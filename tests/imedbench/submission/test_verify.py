@@ -301,3 +301,35 @@ def test_protocols_are_read_from_the_record_and_not_from_the_program(forger: Any
 
     verdict = forger.verdict(record=ease)
     assert failed(verdict) == {"scores"}
+
+
+class _Stops:
+    """A model that gives no answer after its second."""
+
+    def __init__(self) -> None:
+        from imedbench.catalog import card
+
+        self.card = card("threshold")
+
+    def start(self, image: Any) -> "_Stops":
+        self.grid = image.grid
+        return self
+
+    def predict_many(self, prompts: Any, previous: Any = None) -> list[Any]:
+        from imedbench.types import Prediction
+
+        score = np.float32(np.nan) if previous and previous[0] is not None and previous[0].memory else np.float32(1)
+        return [Prediction(np.full(self.grid, score), 0.5, 1) for _ in prompts]
+
+
+def test_an_honest_run_whose_sessions_failed(
+    store: Store, tmp_path: Path, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imedbench.evaluate.tasks.load_model", lambda *_: _Stops())
+    asked = RunSettings("threshold", "clicks-9", "noisy", subset=Subset(split="all", limit=3))
+    ran = evaluate(store.path, tmp_path / "run", asked, workers=Workers(0)).results
+    assert ran.run["failed"] == 12
+    bundle = unpack(pack(ran, tmp_path / "it.zip", About(name="stops"), ""), tmp_path / "unpacked")
+    verdict = verify(bundle, store, asked_of(results))
+    assert [one.what for check in verdict.failed for one in check.examples] == []
+    assert verdict.outcome == "verified"
