@@ -28,18 +28,19 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def missing(request: Request, problem: HTTPException) -> Response:
-        return _answer(request, problem.status_code, f"{problem.detail}.")
+        answer = _answer(request, problem.status_code, f"{problem.detail}.")
+        answer.headers.update(problem.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, problem: RequestValidationError) -> Response:
         if _program(request):
             # Not what was sent: it may be what JSON has no word for.
             told = [{name: each[name] for name in ("loc", "msg", "type")} for each in problem.errors()]
-            return JSONResponse({"error": "this is not what is asked for here.", "detail": told}, 422)
+            return JSONResponse({"error": _first(problem), "detail": told}, 422)
         if request.method == "GET":
             return _answer(request, 404, "there is nothing of this name.")
-        first = problem.errors()[0]
-        return _answer(request, 422, f"{first['loc'][-1]}: {first['msg']}.")
+        return _answer(request, 422, _first(problem))
 
     @app.exception_handler(Exception)
     async def failed(request: Request, problem: Exception) -> Response:
@@ -48,6 +49,12 @@ def install(app: FastAPI) -> None:
         # Made outside of all that stands before the routes.
         answer.headers.update(HEADERS)
         return answer
+
+
+def _first(problem: RequestValidationError) -> str:
+    """The first thing that is not as it should be."""
+    first = problem.errors()[0]
+    return f"{first['loc'][-1]}: {first['msg']}."
 
 
 def _program(request: Request) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from imedbench.errors import BadSubmission
+from imedbench.errors import BadSubmission, printable
 from imedbench.evaluate.results import Results
 from imedbench.submission.about import About
 from imedbench.submission.bundle import SUFFIX, pack
@@ -46,9 +46,17 @@ def prepare(
         first = problem.errors()[0]
         message = f"--{first['loc'][0]}: {first['msg']}."
         raise BadSubmission(message) from problem
-    text = card.read_text("utf-8") if card is not None else _card_of(run)
+    text = _read(card) if card is not None else _card_of(run)
     subject, protocol, prompts = run.run["card"]["name"], run.protocol.id, run.run["prompts"]["name"]
     return pack(run, folder / f"{subject}-{protocol}-{prompts}{SUFFIX}", about, text, progress=progress)
+
+
+def _read(card: Path) -> str:
+    try:
+        return card.read_text("utf-8")
+    except UnicodeDecodeError as problem:
+        message = f"{printable(card)}: is not text in UTF-8; write it as such."
+        raise BadSubmission(message) from problem
 
 
 def _card_of(run: Results) -> str:

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, NonNegativeInt, PositiveInt, ValidationError
 
 from imedbench.errors import BadSubmission, Unavailable
 from imedbench.submission.bundle import sha256_of
@@ -13,6 +15,7 @@ from imedbench.submission.bundle import sha256_of
 if TYPE_CHECKING:
     import requests
 
+T = TypeVar("T", bound=BaseModel)
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before each further attempt at a request that got no answer."""
 TIMEOUT = (10.0, 300.0)
@@ -25,7 +28,7 @@ class Server:
     """A leaderboard, as a team talks to it."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     pauses: tuple[float, ...] = PAUSES
     _session: "requests.Session | None" = field(default=None, repr=False)
 
@@ -46,6 +49,9 @@ class Server:
                 answer = session.request(method, f"{self.url}/api/v1/{path}", timeout=TIMEOUT, **told)
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as problem:
                 trouble = type(problem).__name__
+            except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as problem:
+                message = f"{self.url}: is no address; check --to."
+                raise Unavailable(message) from problem
             else:
                 if not _again(answer):
                     return _read(answer, self.url)
@@ -58,14 +64,36 @@ class Server:
         )
         raise Unavailable(message)
 
+    def read(self, kind: type[T], told: dict[str, Any]) -> T:
+        """An answer as what it should be.
+
+        Raises:
+            Unavailable: it is not: this is no leaderboard.
+        """
+        try:
+            return kind.model_validate(told)
+        except ValidationError as problem:
+            message = f"{self.url}: is no leaderboard, or one of another version; check --to."
+            raise Unavailable(message) from problem
+
     def page(self, submission: str) -> str:
         """The address of a submission's page."""
         return f"{self.url}/submissions/{submission}.html"
 
 
 def _again(answer: "requests.Response") -> bool:
-    """Whether to ask again: the server is in trouble, or says when it wants to be asked; a quota is final."""
-    return answer.status_code in _AGAIN or (answer.status_code == 429 and "Retry-After" in answer.headers)
+    """Whether to ask again: the server is in trouble or too busy; where it says what is too much, that is final."""
+    busy = answer.status_code == 429 and ("Retry-After" in answer.headers or not _told(answer).get("error"))
+    return answer.status_code in _AGAIN or busy
+
+
+def _told(answer: "requests.Response") -> dict[str, Any]:
+    """The object in an answer; nothing where there is none."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _wanted(answer: "requests.Response") -> float:
@@ -75,15 +103,11 @@ def _wanted(answer: "requests.Response") -> float:
 
 
 def _read(answer: "requests.Response", url: str) -> dict[str, Any]:
-    try:
-        told = answer.json() if answer.content else {}
-    except ValueError:
-        told = None
-    if answer.ok and isinstance(told, dict):
+    told = _told(answer)
+    if answer.ok and (told or not answer.content):
         return told
-    reason = told.get("error") if isinstance(told, dict) else None
-    if reason:
-        raise BadSubmission(str(reason))
+    if told.get("error"):
+        raise BadSubmission(str(told["error"]))
     message = f"{url}: is no leaderboard (status {answer.status_code}); check --to."
     raise Unavailable(message)
 
@@ -107,25 +131,40 @@ def send(server: Server, path: Path, task: str, progress: Callable[[int, int], N
         BadSubmission: it refused, and says why.
     """
     size = path.stat().st_size
-    state = server.ask("POST", "uploads", json={"task": task, "bytes": size, "sha256": sha256_of(path)})
-    place = f"uploads/{state['id']}"
+    told = server.ask("POST", "uploads", json={"task": task, "bytes": size, "sha256": sha256_of(path)})
+    state = server.read(_State, told)
     with path.open("rb") as file:
-        while state["offset"] < size:
-            progress(state["offset"], size)
-            file.seek(state["offset"])
-            state = _append(server, place, state, file.read(state["chunk"]))
+        while state.offset < size:
+            progress(state.offset, size)
+            file.seek(state.offset)
+            state = _append(server, state, file.read(state.chunk))
     progress(size, size)
-    identity = server.ask("POST", f"{place}/complete")["submission"]
-    return server.page(identity)
+    return server.page(server.read(_Accepted, server.ask("POST", f"{state.place}/complete")).submission)
 
 
-def _append(server: Server, place: str, state: dict[str, Any], chunk: bytes) -> dict[str, Any]:
+def _append(server: Server, state: "_State", chunk: bytes) -> "_State":
     """Sends a part; where the server has it already, because its answer was lost, what it says of itself counts."""
-    headers = {"Content-Type": "application/octet-stream", "Upload-Offset": str(state["offset"])}
+    headers = {"Content-Type": "application/octet-stream", "Upload-Offset": str(state.offset)}
     try:
-        return server.ask("PATCH", place, data=chunk, headers=headers)
+        return server.read(_State, server.ask("PATCH", state.place, data=chunk, headers=headers))
     except BadSubmission:
-        now = server.ask("GET", place)
-        if now["offset"] == state["offset"]:
+        now = server.read(_State, server.ask("GET", state.place))
+        if now.offset == state.offset:
             raise
         return now
+
+
+class _State(BaseModel):
+    """How far an upload is."""
+
+    id: str
+    offset: NonNegativeInt
+    chunk: PositiveInt
+
+    @property
+    def place(self) -> str:
+        return f"uploads/{self.id}"
+
+
+class _Accepted(BaseModel):
+    submission: str

@@ -70,10 +70,10 @@ def test_decisions(desk: Desk, made: Any) -> None:
     assert state(desk, mine) == ("rejected", "we looked")
     assert f"submission  {mine} rejected (we looked): threshold, Ours, clicks" in list(desk.lines())
     desk.decide(mine, "verified", "we looked again")
-    desk.withdraw(mine, "")
-    assert state(desk, mine) == ("withdrawn", "withdrawn by the organisers")
     desk.check_again(mine)
     assert state(desk, mine) == ("waiting", "")
+    desk.withdraw(mine, "")
+    assert state(desk, mine) == ("withdrawn", "withdrawn by the organisers")
 
 
 STEPS: dict[str, tuple[Callable[[Desk, Any], object], str]] = {

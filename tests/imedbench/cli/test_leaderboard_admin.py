@@ -55,10 +55,10 @@ def test_decisions(made: Any) -> None:
     assert f"{mine} rejected (we looked)" in run(made, "list")
     run(made, "accept", mine, "--reason", "again")
     assert f"{mine} verified (again)" in run(made, "list")
-    run(made, "withdraw", mine)
-    assert f"{mine} withdrawn (withdrawn by the organisers)" in run(made, "list")
     run(made, "recheck", mine)
     assert f"{mine} waiting:" in run(made, "list")
+    run(made, "withdraw", mine)
+    assert f"{mine} withdrawn (withdrawn by the organisers)" in run(made, "list")
 
 
 def test_a_decision_needs_a_reason(made: Any) -> None:

@@ -112,12 +112,13 @@ def test_sending(made: Any, honest: Path, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_bundle_is_checked_against_data_that_are_named(honest: Path, made: Any) -> None:
     submit(honest)
     assert submit(BUNDLE, "--check", "--workers", 1, "--data", made.store)[0] == 0
+    code, said = submit(BUNDLE, "--check")
+    assert (code, "--data" in said) == (2, True)
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        [BUNDLE, "--check"],
         ["RUN", "--name", "x" * 61],
         ["RUN", "--code", "x"],
         ["."],
