@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
+import sqlalchemy as sa
+from alembic.util import CommandError
+
+from imedbench.errors import Unavailable
 from leaderboard.database import Database
 from leaderboard.settings import Settings
 
@@ -20,10 +24,15 @@ class Board:
 
         Raises:
             OSError: the folder cannot be written.
-            sqlalchemy.exc.SQLAlchemyError: the database cannot be reached.
+            Unavailable: the database cannot be reached, or is of a newer version.
         """
         for folder in (settings.folder, settings.uploads, settings.bundles, settings.checked):
             folder.mkdir(parents=True, exist_ok=True)
-        database = Database(settings.database_url)
-        database.migrate()
+        try:
+            database = Database(settings.database_url)
+            database.migrate()
+        except (sa.exc.SQLAlchemyError, ModuleNotFoundError, CommandError) as problem:
+            told = str(getattr(problem, "orig", None) or problem).splitlines()[0][:200]
+            message = f"the database cannot be used ({told}); check --database."
+            raise Unavailable(message) from problem
         return cls(settings, database)

@@ -25,8 +25,6 @@ from leaderboard.board import Board
 from leaderboard.submissions import Submission, list_submissions
 from leaderboard.tasks import Task, list_tasks
 
-COMPARED = 12
-"""Of a task, the first models, each pair of which has a page."""
 Page = tuple[str, str]
 """Where it is, and its text."""
 
@@ -44,19 +42,35 @@ def export(board: Board, out: Path, progress: Callable[[int], None] = lambda _: 
     """
     if out.exists() and any(out.iterdir()) and not (out / STYLE).exists():
         raise FileExistsError(17, "holds other files than an exported leaderboard", str(out))
+    out = out.resolve()
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    count = 0
-    with board.database.read() as connection:
-        for address, text in _pages(board, connection):
-            target = partial / address
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_page(text, target)
-            count += 1
-            progress(count)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
+    try:
+        with board.database.read() as connection:
+            count = _write(_pages(board, connection), partial, progress)
+        _replace(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return count
+
+
+def _write(found: Iterator[Page], folder: Path, progress: Callable[[int], None]) -> int:
+    count = 0
+    for count, (address, text) in enumerate(found, start=1):
+        target = folder / address
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_page(text, target)
+        progress(count)
+    return count
+
+
+def _replace(new: Path, out: Path) -> None:
+    """Puts what is new into the folder, which may be the one that somebody stands in."""
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    for path in new.iterdir():
+        path.rename(out / path.name)
 
 
 def _pages(board: Board, connection: sa.Connection) -> Iterator[Page]:
@@ -72,9 +86,11 @@ def _pages(board: Board, connection: sa.Connection) -> Iterator[Page]:
 
 def _task_pages(board: Board, connection: sa.Connection, task: Task) -> Iterator[Page]:
     for address, view in Addresses(task).views.items():
-        yield address, pages.task_page(board, connection, task, view)
+        yield address, pages.task_page(board, connection, task, view, copy=True)
         yield json_address(address), _json(documents.view_document(connection, task, view))
-    first = {row.entry.id for row in queries.table_of(connection, task, queries.first_view(task)).rows[:COMPARED]}
+    first = {
+        row.entry.id for row in queries.table_of(connection, task, queries.first_view(task)).rows[: queries.COMPARED]
+    }
     shown = [each for each in list_submissions(connection, task.id) if each.id in first]
     for pair in combinations(shown, 2):
         address = compare_address(pair[0].id, pair[1].id)

@@ -4,10 +4,12 @@ import math
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leaderboard.limits import Limiter
 from leaderboard.settings import Settings
+from leaderboard.told import tell
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
@@ -23,18 +25,40 @@ FORM = 64 * 2**10
 def install(app: FastAPI, settings: Settings) -> None:
     """Puts the guard before an application."""
     limiter = Limiter(settings.requests_a_minute)
+    app.add_middleware(Heads)
 
     @app.middleware("http")
     async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
         wait = limiter.wait(asker(request))
         if wait:
-            told = {"error": "too many requests; wait a moment."}
-            return JSONResponse(told, 429, {"Retry-After": str(math.ceil(wait)), **HEADERS})
-        if refusal := _refusal(request, settings):
-            return JSONResponse({"error": refusal[1]}, refusal[0], HEADERS)
-        response = await answer(request)
+            response = tell(request, 429, "too many requests; wait a moment.")
+            response.headers["Retry-After"] = str(math.ceil(wait))
+        elif refusal := _refusal(request, settings):
+            response = tell(request, *refusal)
+        else:
+            response = await answer(request)
         response.headers.update(HEADERS)
         return response
+
+
+class Heads:
+    """Answers HEAD as GET, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)
 
 
 def asker(request: Request) -> str:

@@ -32,7 +32,7 @@ from leaderboard.charts import MOST, Charts, Drawn
 from leaderboard.comparison import Compared, compare
 from leaderboard.details import PAGE, sessions_of
 from leaderboard.pictures import read_worst
-from leaderboard.queries import SORTS, Table, View
+from leaderboard.queries import COMPARED, SORTS, Entry, Table, View
 from leaderboard.submissions import WAITING, Submission
 from leaderboard.tasks import Task, find_task, list_tasks
 
@@ -56,8 +56,8 @@ def overview_page(board: Board, connection: sa.Connection) -> str:
     return _page(board, "overview.html.j2", OVERVIEW, title=board.settings.name, shown=shown, leaders=3)
 
 
-def task_page(board: Board, connection: sa.Connection, task: Task, view: View) -> str:
-    """A task's table, seen one way, and the curves of its first models."""
+def task_page(board: Board, connection: sa.Connection, task: Task, view: View, *, copy: bool = False) -> str:
+    """A task's table, seen one way, and the curves of its first models; in a copy for reading nothing can be chosen."""
     addresses = Addresses(task)
     table = queries.table_of(connection, task, view)
     # Curves are of all modalities, and the same however the table is sorted: they are drawn once.
@@ -70,6 +70,8 @@ def task_page(board: Board, connection: sa.Connection, task: Task, view: View) -
         title=f"{task.title}: {view.prompts}",
         task=task,
         table=table,
+        pairs=_pairs(table) if copy else [],
+        copy=copy,
         choices=_choices(task, view, addresses),
         sorts={name: (words, addresses.of(replace(view, sort=name))) for name, words in SORTS.items()},
         efforts=_efforts(table),
@@ -142,13 +144,8 @@ def compare_page(board: Board, connection: sa.Connection, first: Submission, sec
     compared: Compared = compare(board, connection, task, (first, second))
     drawn = [Drawn(each.id, each.name, place) for place, each in enumerate((first, second))]
     view = queries.first_view(task)
-    figures = [
-        figure
-        for arm in task.protocol.arms
-        for figure in _figures(connection, task, replace(view, prompts=arm.name), drawn)[:1]
-        if arm.turns > 1
-    ]
     charts = _charts(connection, task, view.metric, drawn)
+    figures = [figure for arm in task.protocol.arms if (figure := charts.turns(arm))]
     return _page(
         board,
         "compare.html.j2",
@@ -245,6 +242,22 @@ def _drawn(table: Table) -> list[Drawn]:
     return [Drawn(row.entry.id, row.entry.name, place) for place, row in enumerate(best[:MOST])]
 
 
+def _pairs(table: Table) -> list[tuple[str, str]]:
+    """The first model beside each of those after it: words and address."""
+    entries = [row.entry for row in table.rows[:COMPARED]]
+    # Exports have a page of each pair, in the order in which their submissions are listed.
+    return [(f"{entries[0].name} and {each.name}", _compare(entries[0], each)) for each in entries[1:]]
+
+
+def _compare(*pair: Entry) -> str:
+    first, second = sorted(pair, key=_newest)
+    return compare_address(first.id, second.id)
+
+
+def _newest(entry: Entry) -> tuple[float, str]:
+    return (-entry.received, entry.id)
+
+
 def _charts(connection: sa.Connection, task: Task, metric: str, drawn: Sequence[Drawn]) -> Charts:
     return Charts(task, metric, drawn, queries.curves_of(connection, metric, [each.id for each in drawn]))
 
@@ -305,7 +318,13 @@ def _card(board: Board, submission: Submission) -> str:
 
 def _markdown(text: str) -> Markup:
     """A card as HTML: no markup of its own is let through, and no picture from elsewhere."""
-    return Markup(_parser().render(text))
+    parser = _parser()
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type.startswith("heading_"):
+            # Below the page's own heading of the card.
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+    return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
 @cache

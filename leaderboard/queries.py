@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -17,6 +17,8 @@ from leaderboard.ranking import Draws, Rank, rank
 from leaderboard.submissions import VERIFIED, WAITING
 from leaderboard.tasks import Task, list_tasks
 
+COMPARED = 12
+"""Of a task, the first models, each pair of which has a page in an export."""
 SORTS = {"rank": "score", "effort": "user's time", "seconds": "model's time", "name": "name", "date": "date"}
 """What a table may be sorted by, and how the heading calls it."""
 
@@ -177,13 +179,9 @@ def _order(row: Row, sort: str, better: int) -> tuple[Any, ...]:
 
 def _scores(connection: sa.Connection, task: Task, view: View, held: Mapping[str, Entry]) -> dict[str, Mean]:
     wanted = (means.c.prompts == view.prompts) & (means.c.metric == view.metric) & (means.c.modality == view.modality)
-    query = sa.select(means).where(
-        wanted, means.c.turn == final_turn(task, view), means.c.submission_id.in_(list(held))
-    )
-    return {
-        row.submission_id: Mean(row.mean, row.low, row.high, row.sessions, row.failed)
-        for row in connection.execute(query)
-    }
+    query = sa.select(means).where(wanted, means.c.turn == final_turn(task, view))
+    found = connection.execute(query.where(means.c.submission_id.in_(list(held))))
+    return {row.submission_id: _mean(row) for row in found}
 
 
 def _efforts(connection: sa.Connection, prompts: str, held: Mapping[str, Entry]) -> dict[str, dict[str, float]]:
@@ -253,10 +251,8 @@ def waiting_of(connection: sa.Connection) -> dict[str, int]:
 
 def siblings_of(connection: sa.Connection, task: Task) -> list[Task]:
     """Tasks on the same data under the same protocol, whose users are better or worse; itself among them."""
-    same = (task.asked.protocol_digest, task.asked.data_digest, task.asked.split, task.asked.targets, task.asked.limit)
     return [
         each
         for each in list_tasks(connection)
-        if same
-        == (each.asked.protocol_digest, each.asked.data_digest, each.asked.split, each.asked.targets, each.asked.limit)
+        if replace(each.asked, prompts_digest=task.asked.prompts_digest) == task.asked
     ]

@@ -97,5 +97,5 @@ def _numbered(name: str) -> Iterator[str]:
     yield name
     number = 2
     while True:
-        yield f"{name[: LONGEST - 4]}-{number}"
+        yield f"{name[: LONGEST - 4].strip('-')}-{number}"
         number += 1

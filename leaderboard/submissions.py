@@ -127,10 +127,6 @@ def inspect(path: Path, settings: Settings) -> Bundle:
             bundle = unpack(path, Path(folder), Limits(bundle=settings.largest_bundle))
     except BadSubmission as problem:
         raise Refused(str(problem)) from problem
-    card, data = bundle.run.get("card"), bundle.run.get("data")
-    if not isinstance(card, dict) or not isinstance(card.get("sees_truth"), bool) or not isinstance(data, dict):
-        message = "run.json: has no card, or no data; pack the results again."
-        raise Refused(message)
     return bundle
 
 

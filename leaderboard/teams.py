@@ -71,7 +71,7 @@ def find_team(connection: sa.Connection, name: str) -> Team:
     name = unicodedata.normalize("NFC", name).strip()
     row = connection.execute(sa.select(teams.c.id, teams.c.name).where(teams.c.name == name)).first()
     if row is None:
-        message = f"there is no team called {name!r}; `imedbench leaderboard admin teams` lists them."
+        message = f"there is no team called {name!r}; `imedbench leaderboard admin list` names them."
         raise Refused(message, 404)
     return Team(row.id, row.name)
 

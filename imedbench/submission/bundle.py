@@ -5,6 +5,7 @@ Whoever opens a bundle trusts nothing in it: what is not exactly as specified is
 
 import hashlib
 import json
+import math
 import stat
 import struct
 import zipfile
@@ -21,6 +22,7 @@ from imedbench.errors import BadSubmission, printable
 from imedbench.evaluate.results import KEY, RUN, TABLES, Results
 from imedbench.evaluate.tables import schema
 from imedbench.submission.about import About, refuse_tricks
+from imedbench.submission.record import check_record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -175,6 +177,7 @@ def unpack(path: Path, folder: Path, limits: Limits = LIMITS) -> Bundle:
     with _archive(path, limits) as archive:
         manifest = _read_json(archive, MANIFEST)
         about, run = _about(manifest), _read_json(archive, RUN)
+        check_record(run)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             for name in FILES:
@@ -249,7 +252,7 @@ def _check_members(archive: zipfile.ZipFile, size: int, limits: Limits) -> None:
 def _read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     text = b"".join(_blocks(archive, name))
     try:
-        found = json.loads(text, parse_constant=_no_constant)
+        found = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as problem:
         message = f"{name}: is no JSON ({str(problem)[:200]})."
         raise BadSubmission(message) from problem
@@ -264,6 +267,13 @@ def _read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
 def _no_constant(name: str) -> Any:
     message = f"{name} is no number"
     raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        _no_constant(text)
+    return number
 
 
 def _texts(value: Any) -> Iterator[str]:

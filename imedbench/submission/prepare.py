@@ -1,6 +1,7 @@
 """From a results folder to a bundle: who submits what, and the model's card."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +27,7 @@ def prepare(
     """Packs a run; returns the bundle's path.
 
     Args:
-        results: folder of a finished run; or a bundle, which is taken as it is.
+        results: folder of a finished run; or a bundle, which is copied as it is.
         folder: where the bundle is written.
         said: fields of `About`; what is empty is taken from the model's card in the catalogue.
         card: Markdown; the catalogue's where there is none.
@@ -37,7 +38,11 @@ def prepare(
         BadSubmission: what is said is too long, or plays tricks.
     """
     if results.is_file():
-        return results
+        target = folder / results.name
+        if target.resolve() != results.resolve():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(results, target)
+        return target
     run = Results.open(results)
     known = About.of_card(dict(run.run["card"])).model_dump()
     try:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import Request, Response
 
+from imedbench import __version__
 from leaderboard import queries
 from leaderboard.board import Board
 from leaderboard.cache import Cache
@@ -28,13 +29,13 @@ def answer(request: Request, make: Make, kind: str = HTML) -> Response:
     address = request.url.path
     with board.database.read() as connection:
         revision = queries.revision(connection)
-        headers = {"ETag": f'"{revision}"', "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == headers["ETag"]:
-            return Response(status_code=304, headers=headers)
+        headers = {"ETag": f'"{__version__}-{revision}"', "Cache-Control": "no-cache"}
         page = cache.get(address, revision)
         if page is None:
             page = make(connection).encode()
             cache.put(address, revision, page)
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
     return Response(page, media_type=kind, headers=headers)
 
 

@@ -143,7 +143,7 @@ def read_all(port: int, pages: list[str]) -> list[float]:
 def test_a_check_against_the_evaluation_that_it_checks(
     tmp_path: Path, model: str, least: float, record_property: Tell
 ) -> None:
-    """Both on one core; of a classical model most of an evaluation is the user and the scores, which a check repeats."""
+    """Both on one core; of a classical model most of an evaluation is users and scores, which a check repeats."""
     results, seconds = run_on(tmp_path, model, patients=10)
     bundle = unpack(pack(results, tmp_path / "it.zip", About(name=model), ""), tmp_path / "unpacked")
     verdict = verify(bundle, Store.open(results.data))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from imedbench.errors import Unavailable
 from leaderboard.board import Board
 from leaderboard.database import metadata
 from leaderboard.settings import Settings
@@ -56,7 +57,7 @@ def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
 
 
 def test_a_database_that_cannot_be_reached(tmp_path: Path) -> None:
-    with pytest.raises(sa.exc.SQLAlchemyError):
+    with pytest.raises(Unavailable, match="the database cannot be used"):
         Board.open(Settings(tmp_path, f"postgresql+psycopg://nobody@/nothing?host={tmp_path}"))
 
 

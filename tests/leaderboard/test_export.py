@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from leaderboard import export as module
 from leaderboard import pages
 from leaderboard.app import create_app
 from leaderboard.board import Board
@@ -127,6 +126,6 @@ def test_into_the_folder_where_one_is(small: Board, tmp_path: Path, monkeypatch:
 def test_only_the_first_models_are_compared(
     two: Board, made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "COMPARED", 1)
+    monkeypatch.setattr("leaderboard.queries.COMPARED", 1)
     export(two, tmp_path / "out")
     assert not (tmp_path / "out" / "compare").exists()

@@ -1,4 +1,4 @@
-"""Requests that nobody thought of, made from the service's own description of itself: answered or refused, never failed."""
+"""Requests that nobody thought of, made from the service's own description: answered or refused, never failed."""
 
 from typing import Any
 

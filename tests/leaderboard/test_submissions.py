@@ -128,22 +128,6 @@ def test_what_is_no_bundle(
     assert nothing_came_in(board)
 
 
-@pytest.mark.parametrize("change", [{"card": 3}, {"card": {}}, {"card": {"sees_truth": "no"}}, {"data": []}], ids=str)
-def test_a_record_that_does_not_say_what_it_must(
-    board: Board, packed: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
-) -> None:
-    real = module.unpack
-
-    def unpack(*args: Any) -> Any:
-        bundle = real(*args)
-        return replace(bundle, run=dict(bundle.run) | change)
-
-    monkeypatch.setattr(module, "unpack", unpack)
-    with pytest.raises(Refused, match=r"run\.json: has no card, or no data"):
-        inspect(packed, board.settings)
-    assert list(board.settings.uploads.iterdir()) == []
-
-
 def test_a_bundle_that_is_too_large(open_board: Callable[..., Board], packed: Path) -> None:
     with pytest.raises(Refused, match="at most 1,000 are taken"):
         inspect(packed, open_board(largest_bundle=1000).settings)

@@ -9,6 +9,16 @@ down_revision = None
 
 def upgrade() -> None:
     """Forwards only: what was released is not changed."""
+    _create_tasks()
+    _create_submissions()
+    _create_uploads()
+    _create_checks()
+    for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
+def _create_tasks() -> None:
+    """What is asked of whom, and what was done."""
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -47,6 +57,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
+
+
+def _create_submissions() -> None:
+    """Who may submit, and what was submitted."""
     op.create_table(
         "keys",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -88,6 +102,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("task_id", "sha256"),
     )
     op.create_index("submissions_by_task", "submissions", ["task_id", "state"], unique=False)
+
+
+def _create_uploads() -> None:
+    """What is on its way, and numbers to rank by."""
     op.create_table(
         "uploads",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -121,6 +139,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("submission_id", "prompts", "metric", "modality"),
     )
+
+
+def _create_checks() -> None:
+    """What is to be checked, and what was found."""
     op.create_table(
         "jobs",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -157,8 +179,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("submission_id", "prompts", "metric", "modality", "turn"),
     )
-    for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
-        op.execute(statement)
 
 
 _APPEND_ONLY = {

@@ -58,10 +58,12 @@ def test_a_card_that_is_no_text(results: Results, tmp_path: Path) -> None:
         prepare(results.path, tmp_path / "new", {}, tmp_path / "card.md")
 
 
-def test_a_bundle_is_taken_as_it_is(results: Results, tmp_path: Path) -> None:
+def test_a_bundle_is_copied_as_it_is(results: Results, tmp_path: Path) -> None:
     path = prepare(results.path, tmp_path, {})
-    assert prepare(path, tmp_path / "new", {}) == path
-    assert not (tmp_path / "new").exists()
+    assert prepare(path, tmp_path, {}) == path
+    copy = prepare(path, tmp_path / "new", {})
+    assert copy == tmp_path / "new" / path.name
+    assert copy.read_bytes() == path.read_bytes()
 
 
 def test_the_same_run_gives_the_same_bytes(results: Results, tmp_path: Path) -> None:
