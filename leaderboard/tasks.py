@@ -61,7 +61,7 @@ def add_task(connection: sa.Connection, new: NewTask, actor: str = "admin") -> T
     """Adds a task; what it asks never changes afterwards.
 
     Raises:
-        Refused: its name cannot be an address, or is taken.
+        Refused: its name cannot be an address, or is taken; or its truth would be hidden and shown.
         ImedbenchError: its data, protocol or set of prompts are not there.
     """
     if not _SLUG.fullmatch(new.id) or len(new.id) > 32:
@@ -78,6 +78,9 @@ def add_task(connection: sa.Connection, new: NewTask, actor: str = "admin") -> T
     store = Store.open(new.store)
     protocol = new.protocol if isinstance(new.protocol, Protocol) else load_protocol(new.protocol)
     prompts = new.prompts if isinstance(new.prompts, PromptSet) else load_set(new.prompts)
+    if new.hidden and _shows_truth(protocol):
+        message = f"the protocol {protocol.id} gives masks made of the truth as prompts, so nothing would be hidden."
+        raise Refused(message)
     dimension, facts = _facts(store, protocol, new.subset)
     asked = Asked(
         protocol.digest(),
@@ -146,6 +149,12 @@ def _task(row: sa.Row[Any]) -> Task:
         asked,
         row.facts,
     )
+
+
+def _shows_truth(protocol: Protocol) -> bool:
+    """Whether a user's prompt is the truth itself, spoiled or not."""
+    users = [user for arm in protocol.arms for user in (*arm.first, *arm.later)]
+    return any(getattr(user, "source", "") == "truth" for user in users)
 
 
 def _facts(store: Store, protocol: Protocol, subset: Subset) -> tuple[int, dict[str, Any]]:

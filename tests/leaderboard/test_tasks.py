@@ -151,3 +151,11 @@ def test_a_store_that_is_told_from_here(
     copy(store.path, tmp_path / "copy")
     monkeypatch.chdir(tmp_path)
     assert add(board, replace(new, store=Path("copy"))).store == tmp_path / "copy"
+
+
+def test_nothing_is_hidden_by_a_protocol_that_shows_it(board: Board, new: NewTask) -> None:
+    """One of the ways of prompting in `single` is a mask made of the truth."""
+    with pytest.raises(Refused, match="masks made of the truth"):
+        add(board, replace(new, protocol="single", hidden=True))
+    assert add(board, replace(new, protocol="single")).hidden is False
+    assert add(board, replace(new, id="secret", hidden=True)).hidden is True
