@@ -7,6 +7,7 @@ from leaderboard import guard, problems
 from leaderboard.board import Board
 from leaderboard.cache import Cache
 from leaderboard.routes import pages, plays, results, uploads
+from leaderboard.routes.answers import kept
 
 
 def create_app(board: Board) -> FastAPI:
@@ -17,7 +18,7 @@ def create_app(board: Board) -> FastAPI:
     """
     app = FastAPI(title=board.settings.name, version=__version__, docs_url=None, redoc_url=None)
     app.state.board, app.state.cache = board, Cache()
-    guard.install(app, board.settings)
+    guard.install(app, board.settings, kept)
     problems.install(app)
     for router in (pages.router, results.router, uploads.router, plays.router):
         app.include_router(router)

@@ -15,6 +15,10 @@ class Cache:
         self._pages: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __contains__(self, address: str) -> bool:
+        """Whether there is a page of this address, of whatever revision."""
+        return address in self._pages
+
     def get(self, address: str, revision: int) -> bytes | None:
         """The page as it is in this revision; None where it has to be made."""
         with self._lock:

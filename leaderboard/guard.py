@@ -1,7 +1,7 @@
 """What stands before every route: how often somebody may ask, how much may be sent, and the headers of every answer."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -20,45 +20,58 @@ HEADERS = {
 """Of every answer: a text that got past all else still runs nothing."""
 FORM = 64 * 2**10
 """Bytes that a form has besides its bundle."""
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+Ready = Callable[[Request], Response | None]
+"""Has an answer at once, or none."""
 
 
-def install(app: FastAPI, settings: Settings) -> None:
-    """Puts the guard before an application."""
-    limiter = Limiter(settings.requests_a_minute)
-    app.add_middleware(Heads)
+def install(app: FastAPI, settings: Settings, ready: Ready) -> None:
+    """Puts the guard before an application.
 
-    @app.middleware("http")
-    async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        wait = limiter.wait(asker(request))
-        if wait:
-            response = tell(request, 429, "too many requests; wait a moment.")
-            response.headers["Retry-After"] = str(math.ceil(wait))
-        elif refusal := _refusal(request, settings):
-            response = tell(request, *refusal)
-        else:
-            response = await answer(request)
-        response.headers.update(HEADERS)
-        return response
+    Args:
+        app: whose routes it stands before.
+        settings: of the leaderboard.
+        ready: asked before the routes are.
+    """
+    app.add_middleware(_Guard, settings=settings, ready=ready)
 
 
-class Heads:
-    """Answers HEAD as GET, without the body."""
+class _Guard:
+    """Every request goes through here."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, settings: Settings, ready: Ready) -> None:
+        self._app, self._settings, self._ready = app, settings, ready
+        self._limiter = Limiter(settings.requests_a_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        """One request; HEAD is answered as GET, without the body."""
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        bodiless = scope["method"] == "HEAD"
+        if bodiless:
+            scope = {**scope, "method": "GET"}
 
-        async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.body":
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *_RAW]}
+            elif bodiless and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_head)
+        request = Request(scope, receive)
+        answer = self._answer(request) or self._app
+        await answer(scope, receive, send_guarded)
+
+    def _answer(self, request: Request) -> Response | None:
+        """Why the request may not pass, or what there is to say without asking any route."""
+        if wait := self._limiter.wait(asker(request)):
+            response = tell(request, 429, "too many requests; wait a moment.")
+            response.headers["Retry-After"] = str(math.ceil(wait))
+            return response
+        if refusal := _refusal(request, self._settings):
+            return tell(request, *refusal)
+        return self._ready(request) if request.method == "GET" else None
 
 
 def asker(request: Request) -> str:

@@ -29,11 +29,30 @@ def answer(request: Request, make: Make, kind: str = HTML) -> Response:
     address = request.url.path
     with board.database.read() as connection:
         revision = queries.revision(connection)
-        headers = {"ETag": f'"{__version__}-{revision}"', "Cache-Control": "no-cache"}
         page = cache.get(address, revision)
         if page is None:
             page = make(connection).encode()
             cache.put(address, revision, page)
+    return _response(request, revision, page, kind)
+
+
+def kept(request: Request) -> Response | None:
+    """The page of an address, if it was made already and nothing has changed since.
+
+    Only where the revision is known in microseconds: it is asked for between all other requests.
+    """
+    board: Board = request.app.state.board
+    cache: Cache = request.app.state.cache
+    address = request.url.path
+    if address not in cache or not board.database.is_sqlite:
+        return None
+    revision = board.database.newest_entry()
+    page = cache.get(address, revision)
+    return None if page is None else _response(request, revision, page, JSON if address.endswith(".json") else HTML)
+
+
+def _response(request: Request, revision: int, page: bytes, kind: str) -> Response:
+    headers = {"ETag": f'"{__version__}-{revision}"', "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(page, media_type=kind, headers=headers)

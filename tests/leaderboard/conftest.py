@@ -70,7 +70,7 @@ def server() -> Iterator[Server]:
     if programs is None:
         pytest.skip("needs a PostgreSQL server, and none is installed")
     # Its socket's path must be short, and its user able to reach it: not below the folder of the other tests.
-    folder = Path(tempfile.mkdtemp(prefix="imb-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="imb-pg-", dir="/tmp"))
     user: dict[str, Any] = {"cwd": folder}
     if os.geteuid() == 0:
         try:

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 import leaderboard.migrations
+from leaderboard.audit import record
 from leaderboard.board import Board
 from leaderboard.database import Database, jobs, metadata, teams
 from leaderboard.play_tables import plays
@@ -142,3 +143,11 @@ def test_writers_take_turns(board: Board) -> None:
         thread.join()
     with board.database.read() as connection:
         assert connection.execute(sa.select(teams.c.created)).scalar_one() == 120
+
+
+def test_the_newest_entry_is_seen_at_once(board: Board) -> None:
+    assert board.database.newest_entry() == 0
+    for number in range(1, 4):
+        with board.database.write() as connection:
+            record(connection, "someone", "did", "it")
+        assert board.database.newest_entry() == number

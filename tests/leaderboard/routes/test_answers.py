@@ -94,3 +94,22 @@ def test_json_has_no_nan_and_keeps_letters() -> None:
     assert as_json({"a": "é"}) == '{"a": "é"}'
     with pytest.raises(ValueError, match="JSON"):
         as_json({"a": float("nan")})
+
+
+def test_what_was_made_is_answered_before_any_route_is_asked(
+    asking: TestClient, two: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no longer when anything has changed."""
+    first = asking.get("/")
+    monkeypatch.setattr(pages, "overview_page", lambda *_: "made anew")
+    monkeypatch.setattr("leaderboard.queries.revision", lambda _: pytest.fail("a route was asked"))
+    again = asking.get("/")
+    assert (again.text, again.headers["etag"]) == (first.text, first.headers["etag"])
+    assert again.headers["content-type"] == first.headers["content-type"]
+    assert asking.head("/").content == b""
+    assert asking.get("/", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    monkeypatch.undo()
+    monkeypatch.setattr(pages, "overview_page", lambda *_: "made anew")
+    with two.database.write() as connection:
+        add_team(connection, "New")
+    assert asking.get("/").text == "made anew"
