@@ -27,7 +27,7 @@ def answer(request: Request, make: Make, kind: str = HTML) -> Response:
     board: Board = request.app.state.board
     cache: Cache = request.app.state.cache
     address = request.url.path
-    with board.database.read() as connection:
+    with cache.making(address), board.database.read() as connection:
         revision = queries.revision(connection)
         page = cache.get(address, revision)
         if page is None:

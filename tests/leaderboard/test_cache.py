@@ -1,5 +1,8 @@
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,3 +97,23 @@ def test_many_threads() -> None:
 
 def test_what_is_held_by_default_is_bounded() -> None:
     assert HELD <= 2**28
+
+
+def test_of_many_who_want_a_page_one_makes_it() -> None:
+    cache, made = Cache(), []
+
+    def ask(_: int) -> bytes | None:
+        with cache.making("/"):
+            if cache.get("/", 1) is None:
+                made.append(1)
+                time.sleep(0.05)
+                cache.put("/", 1, b"page")
+        return cache.get("/", 1)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(ask, range(64))) == {b"page"}
+    assert len(made) == 1
+    with pytest.raises(ValueError, match="cannot"), cache.making("/"):
+        raise ValueError("cannot")
+    assert ask(0) == b"page"
+    assert not cache._makers
