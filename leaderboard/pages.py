@@ -1,7 +1,7 @@
 """Pages: what each shows, and the template that it is shown by."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 _REPORT = Path(__file__).parents[1] / "imedbench" / "evaluate" / "report" / "templates"
+FEW = 10
+"""Patients, under which intervals say little."""
 STATES = {
     "waiting": "is waiting to be checked",
     "verified": "was asked again and holds",
@@ -62,7 +64,7 @@ def task_page(board: Board, connection: sa.Connection, task: Task, view: View, *
     table = queries.table_of(connection, task, view)
     # Curves are of all modalities, and the same however the table is sorted: they are drawn once.
     whole = replace(view, modality="", sort="rank")
-    drawn = _drawn(table) if view == whole else []
+    drawn = _drawn(table, queries.entries_of(connection, task)) if view == whole else []
     return _page(
         board,
         "task.html.j2",
@@ -78,6 +80,7 @@ def task_page(board: Board, connection: sa.Connection, task: Task, view: View, *
         effort_columns=EFFORTS,
         siblings=[(each, _home(each)) for each in queries.siblings_of(connection, task)],
         figures=_figures(connection, task, view, drawn) if drawn else [],
+        few=FEW,
         curves=addresses.of(whole) if view != whole else "",
         colours={each.id: each.colour for each in drawn},
         json=json_address(addresses.of(view)),
@@ -237,9 +240,11 @@ def _efforts(table: Table) -> list[str]:
     return [name for name in EFFORTS if any(row.efforts.get(name) for row in table.rows)]
 
 
-def _drawn(table: Table) -> list[Drawn]:
+def _drawn(table: Table, entries: Mapping[str, Entry]) -> list[Drawn]:
+    """The best of the table, then models that were asked otherwise only: series may be of their prompts."""
     best = sorted(table.rows, key=lambda row: (row.rank is None, row.rank.place if row.rank else 0))
-    return [Drawn(row.entry.id, row.entry.name, place) for place, row in enumerate(best[:MOST])]
+    held = {row.entry.id: row.entry for row in best} | dict(entries)
+    return [Drawn(each.id, each.name, place) for place, each in enumerate(list(held.values())[:MOST])]
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@ import itertools
 import json
 import runpy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from leaderboard.addresses import Addresses
 from leaderboard.app import create_app
 from leaderboard.board import Board
 from leaderboard.database import submissions, tasks, teams
-from leaderboard.queries import View, first_view
+from leaderboard.pages import _drawn
+from leaderboard.queries import View, entries_of, first_view, table_of
 from leaderboard.submissions import accept, list_submissions
 from leaderboard.tasks import find_task
 from leaderboard.teams import Refused
@@ -350,3 +352,22 @@ def test_whatever_a_record_says_the_pages_are_there(
         assert [client.get(each).status_code for each in where] == [200, 200]
         work(board.settings, until_empty=True)
         assert [client.get(each).status_code for each in where] == [200, 200]
+
+
+def test_of_few_patients_it_is_said_that_they_say_little(asking: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "intervals and ranks say little here"
+    assert words in asking.get("/tasks/clicks/index.html").text
+    monkeypatch.setattr("leaderboard.pages.FEW", 1)
+    assert words not in asking.get("/tasks/clicks/9-clicks--dice--all--name.html").text
+
+
+def test_models_that_were_asked_otherwise_are_drawn_too(board: Board, made: Any) -> None:
+    """A model that takes only boxes stands in no table of clicks, and on the curve of boxes all the same."""
+    with board.database.read() as connection:
+        task = find_task(connection, "clicks")
+        table, entries = table_of(connection, task, first_view(task)), entries_of(connection, task)
+    first, *others = table.rows
+    drawn = _drawn(replace(table, rows=(first,)), entries)
+    assert [each.id for each in drawn] == [first.entry.id, *(name for name in entries if name != first.entry.id)]
+    assert len(others) == 3
+    assert [each.place for each in drawn] == [0, 1, 2, 3]
