@@ -64,17 +64,7 @@ def add_task(connection: sa.Connection, new: NewTask, actor: str = "admin") -> T
         Refused: its name cannot be an address, or is taken; or its truth would be hidden and shown.
         ImedbenchError: its data, protocol or set of prompts are not there.
     """
-    if not _SLUG.fullmatch(new.id) or len(new.id) > 32:
-        message = f"{new.id!r} cannot be an address: use at most 32 of a-z, 0-9, and - between them."
-        raise Refused(message)
-    if len(new.title) > _TITLE:
-        message = f"a title has at most {_TITLE} characters."
-        raise Refused(message)
-    for text, where in ((new.title, "the title"), (new.summary, "the summary")):
-        refuse_tricks(text, where, multiline=where == "the summary")
-    if connection.execute(sa.select(tasks.c.id).where(tasks.c.id == new.id)).first():
-        message = f"there is a task {new.id!r}; choose another name."
-        raise Refused(message, 409)
+    _check_name(connection, new)
     store = Store.open(new.store)
     protocol = new.protocol if isinstance(new.protocol, Protocol) else load_protocol(new.protocol)
     prompts = new.prompts if isinstance(new.prompts, PromptSet) else load_set(new.prompts)
@@ -108,6 +98,20 @@ def add_task(connection: sa.Connection, new: NewTask, actor: str = "admin") -> T
     )
     record(connection, actor, "task added", new.id, **asdict(asked))
     return find_task(connection, new.id)
+
+
+def _check_name(connection: sa.Connection, new: NewTask) -> None:
+    if not _SLUG.fullmatch(new.id) or len(new.id) > 32:
+        message = f"{new.id!r} cannot be an address: use at most 32 of a-z, 0-9, and - between them."
+        raise Refused(message)
+    if len(new.title) > _TITLE:
+        message = f"a title has at most {_TITLE} characters."
+        raise Refused(message)
+    for text, where in ((new.title, "the title"), (new.summary, "the summary")):
+        refuse_tricks(text, where, multiline=where == "the summary")
+    if connection.execute(sa.select(tasks.c.id).where(tasks.c.id == new.id)).first():
+        message = f"there is a task {new.id!r}; choose another name."
+        raise Refused(message, 409)
 
 
 def find_task(connection: sa.Connection, task_id: str) -> Task:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -68,7 +69,9 @@ def make_place(folder: Path, store: Store, protocol: str = PROTOCOL, subset: Sub
     board = Board.open(Settings(**{"folder": folder, "plays_a_day": 2} | settings))
     with board.database.write() as connection:
         new = NewTask("secret", "Secret", store.path, protocol, PROMPTS, subset, hidden=True)
-        return Place(board, add_team(connection, "Ours"), add_task(connection, new))
+        # One of the protocols shows the truth as a mask, which no hidden task may: here only how it is played matters.
+        with patch("leaderboard.tasks._shows_truth", return_value=False):
+            return Place(board, add_team(connection, "Ours"), add_task(connection, new))
 
 
 ODD = """

@@ -31,7 +31,8 @@ from leaderboard.settings import Settings
 from leaderboard.tasks import NewTask, Task, add_task
 from leaderboard.teams import Team, add_team, issue_key
 
-FAKE = runpy.run_path(str(Path(__file__).resolve().parents[1] / "fakes" / "results.py"))
+FAKES = Path(__file__).resolve().parents[1] / "fakes"
+FAKE, BOARD = (runpy.run_path(str(FAKES / f"{name}.py")) for name in ("results", "board"))
 SUBSET = Subset(split="all", limit=3)
 
 
@@ -212,3 +213,24 @@ def client(board: Board) -> Iterator[TestClient]:
     """Asks the leaderboard, without a key."""
     with TestClient(create_app(board)) as asking:
         yield asking
+
+
+@pytest.fixture
+def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
+    """Two tasks with checked submissions of two models: what is on disk, a test's own."""
+    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
+
+
+@pytest.fixture
+def two(made: Any) -> Iterator[Board]:
+    """The leaderboard of `made`."""
+    opened = made.open()
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def asking(two: Board) -> Iterator[TestClient]:
+    """A client of `two`."""
+    with TestClient(create_app(two)) as client:
+        yield client

@@ -19,13 +19,7 @@ from leaderboard.submissions import find_submission
 from leaderboard.tasks import Task, find_task
 
 FAKES = Path(__file__).resolve().parents[1] / "fakes"
-BOARD = runpy.run_path(str(FAKES / "board.py"))
 FILL = runpy.run_path(str(FAKES / "leaderboard.py"))["fill"]
-
-
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
 
 
 @pytest.fixture

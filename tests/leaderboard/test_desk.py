@@ -17,11 +17,6 @@ BOARD = runpy.run_path(str(Path(__file__).resolve().parents[1] / "fakes" / "boar
 
 
 @pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
-
-
-@pytest.fixture
 def desk(made: Any) -> Iterator[Desk]:
     board = made.open()
     yield Desk(board)

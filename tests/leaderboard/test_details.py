@@ -1,6 +1,5 @@
 import math
 import os
-import runpy
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,13 +14,6 @@ from imedbench.evaluate.results import Results
 from leaderboard.board import Board
 from leaderboard.details import sessions_of
 from leaderboard.tasks import Task, find_task
-
-BOARD = runpy.run_path(str(Path(__file__).resolve().parents[1] / "fakes" / "board.py"))
-
-
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
 
 
 @pytest.fixture

@@ -25,11 +25,6 @@ Page = runpy.run_path(str(FAKES / "markup.py"))["Page"]
 
 
 @pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
-
-
-@pytest.fixture
 def board(made: Any) -> Iterator[Board]:
     opened = made.open()
     yield opened

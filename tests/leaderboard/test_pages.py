@@ -49,11 +49,6 @@ CARDS = (
 
 
 @pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
-
-
-@pytest.fixture
 def board(made: Any) -> Iterator[Board]:
     opened = made.open()
     FILL(opened, made.ids["clicks/threshold"], 2)

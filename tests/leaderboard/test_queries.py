@@ -27,11 +27,6 @@ FILL = runpy.run_path(str(FAKES / "leaderboard.py"))["fill"]
 
 
 @pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
-
-
-@pytest.fixture
 def board(made: Any) -> Iterator[Board]:
     opened = made.open()
     yield opened

@@ -1,37 +1,12 @@
-import runpy
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from leaderboard import pages
-from leaderboard.app import create_app
 from leaderboard.board import Board
 from leaderboard.routes.answers import as_json
 from leaderboard.teams import add_team
-
-BOARD = runpy.run_path(str(Path(__file__).resolve().parents[2] / "fakes" / "board.py"))
-
-
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
-
-
-@pytest.fixture
-def two(made: Any) -> Iterator[Board]:
-    opened = made.open()
-    yield opened
-    opened.database.close()
-
-
-@pytest.fixture
-def asking(two: Board) -> Iterator[TestClient]:
-    with TestClient(create_app(two)) as client:
-        yield client
-
 
 PATHS = ("/", "/tasks/clicks/index.html", "/api/v1/index.json", "/api/v1/tasks/levels/index.json")
 

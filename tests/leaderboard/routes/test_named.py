@@ -1,6 +1,4 @@
-import runpy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +8,6 @@ from leaderboard.app import create_app
 from leaderboard.queries import first_view
 from leaderboard.routes.named import pair_of, view_of
 from leaderboard.teams import Refused
-
-BOARD = runpy.run_path(str(Path(__file__).resolve().parents[2] / "fakes" / "board.py"))
-
-
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Any:
-    return BOARD["made"](tmp_path_factory.getbasetemp()).copy(tmp_path / "two")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from leaderboard.app import create_app
 from leaderboard.board import Board
 
 FAKES = Path(__file__).resolve().parents[2] / "fakes"
@@ -24,12 +23,6 @@ def two(made: Any) -> Iterator[Board]:
     opened = made.open()
     yield opened
     opened.database.close()
-
-
-@pytest.fixture
-def asking(two: Board) -> Iterator[TestClient]:
-    with TestClient(create_app(two)) as client:
-        yield client
 
 
 def test_the_first_page_has_two_addresses(asking: TestClient) -> None:
